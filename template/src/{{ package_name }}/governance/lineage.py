@@ -1,0 +1,50 @@
+"""Where a model version comes from: code, data, pipeline, image."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+# What the pipeline itself writes; a change of these does not make the code dirty.
+WRITTEN = ("dvc.lock", "reports", "governance/audit.jsonl")
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints, or None where there is no repository or no commit."""
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def is_dirty() -> bool:
+    """Whether any file of this project but those the pipeline writes differs from the last commit."""
+    status = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in WRITTEN))
+    return status is None or bool(status)
+
+
+def pipeline_hash(lock: Path) -> str:
+    """SHA-256 of what dvc.lock says of every stage before the registration; empty without a lock."""
+    if not lock.exists():
+        return ""
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {})
+    stages.pop("register", None)
+    return hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def lineage(source: Path, lock: Path, image_digest: str) -> dict[str, str]:
+    """The tags of a run and of a model version; a fact that is not known is left out, never guessed."""
+    tags = {
+        "git_commit": git("rev-parse", "HEAD") or "",
+        "git_dirty": str(is_dirty()).lower(),
+        "dvc_lock_hash": pipeline_hash(lock),
+        "data_hash": file_hash(source),
+        "image_digest": image_digest,
+    }
+    return {name: value for name, value in tags.items() if value}

@@ -1,0 +1,24 @@
+"""Where the pipeline keeps its files, relative to the root of the repository."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+SCHEMA = Path("data/schema.yaml")
+INGESTED = Path("data/ingested.parquet")
+VALID = Path("data/valid.parquet")
+TRAIN = Path("data/train.parquet")
+TEST = Path("data/test.parquet")
+REJECTED = Path("data/rejected.csv")
+MODEL = Path("models/model.pkl")
+BUNDLE = Path("models/bundle")
+REPORTS = Path("reports")
+INGESTION = REPORTS / "ingestion.json"
+VALIDATION = REPORTS / "validation.json"
+TRAINING = REPORTS / "training.json"
+METRICS = REPORTS / "metrics.json"
+SLICES = REPORTS / "slices.json"
+PLOTS = REPORTS / "plots"
+REGISTERED = REPORTS / "registered.json"
+AUDIT_LOG = Path("governance/audit.jsonl")
+LOCK = Path("dvc.lock")
+TUNING = "sqlite:///.local/optuna.db"

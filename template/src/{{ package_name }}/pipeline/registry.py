@@ -1,0 +1,90 @@
+"""The MLflow registry: versions, the aliases challenger and champion, and the line of champions."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import msgspec
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from ..cli import UserError
+from ..settings import Settings
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+HISTORY = "champion_history"
+BUNDLE = "bundle"
+
+
+class Version(msgspec.Struct):
+    """A registered model version, with the run that made it and its lineage tags."""
+
+    number: str
+    run_id: str
+    tags: dict[str, str]
+
+
+def connect(settings: Settings) -> MlflowClient:
+    """A client of the tracking server; local state goes under .local. Raises UserError when it does not answer."""
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="mlflow")
+    Path(".local").mkdir(exist_ok=True)
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    client = MlflowClient()
+    try:
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"MLFLOW_TRACKING_URI={settings.mlflow_tracking_uri}: {words[0][:200]}") from None
+    return client
+
+
+def experiment_id(client: MlflowClient, settings: Settings) -> str:
+    """The experiment of this repository, created when it is not there."""
+    experiment = client.get_experiment_by_name(settings.mlflow_experiment_name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    local = settings.mlflow_tracking_uri.startswith("sqlite:")
+    location = Path(".local/mlflow-artifacts").resolve().as_uri() if local else None
+    return str(client.create_experiment(settings.mlflow_experiment_name, artifact_location=location))
+
+
+def get_version(client: MlflowClient, settings: Settings, alias: str) -> Version | None:
+    """The version an alias points to, or None."""
+    try:
+        found = client.get_model_version_by_alias(settings.model_name, alias)
+    except MlflowException:
+        return None
+    return Version(number=str(found.version), run_id=str(found.run_id), tags=dict(found.tags))
+
+
+def get_history(client: MlflowClient, settings: Settings) -> list[str]:
+    """Former champions, oldest first, without the present one."""
+    text = client.get_registered_model(settings.model_name).tags.get(HISTORY, "")
+    return [number for number in text.split(",") if number]
+
+
+def set_champion(client: MlflowClient, settings: Settings, number: str, history: list[str]) -> None:
+    """Move the alias and record the line of champions."""
+    client.set_registered_model_tag(settings.model_name, HISTORY, ",".join(history))
+    client.set_registered_model_alias(settings.model_name, CHAMPION, number)
+
+
+def download_bundle(version: Version, folder: Path) -> Path:
+    """Fetch the bundle of a version; raises UserError when the artifact store does not have it."""
+    try:
+        return Path(
+            mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=BUNDLE, dst_path=str(folder))
+        )
+    except Exception as error:
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"the bundle of version {version.number} cannot be fetched: {words[0][:200]}") from None
+
+
+def load_model(version: Version) -> Any:
+    """The native model of a version, a TabularModel."""
+    return mlflow.sklearn.load_model(f"runs:/{version.run_id}/model")

@@ -1,0 +1,24 @@
+"""Small files that stages leave for people, for DVC and for each other."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON with sorted keys, so that equal content gives an equal file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return msgspec.json.decode(path.read_bytes())
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table with its row numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(path)

@@ -1,0 +1,82 @@
+"""One model version, loaded: from the bytes of a request to answers."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ..cli import UserError
+from ..encoding import RowEncoder
+from ..schema import from_json
+from .answer import answers, native_outputs
+from .requests import RequestReader
+
+Array = npt.NDArray[Any]
+Runtime = Callable[[Array], list[Array]]
+
+
+def onnx_runtime(path: Path) -> Runtime:
+    """Run a converted model, on one thread: requests are many and small."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda encoded: list(session.run(None, {name: encoded}))
+
+
+def native_runtime(path: Path) -> Runtime:
+    """Run a model that was not converted; needs the dependency group serve-native."""
+    try:
+        import joblib
+    except ImportError:
+        raise UserError(f"{path} is a native model: install the dependency group serve-native to serve it") from None
+    model = joblib.load(path)
+    return lambda encoded: native_outputs(model, encoded)
+
+
+class Predictor:
+    """A bundle, loaded and warmed up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.schema = from_json((folder / "schema.json").read_bytes())
+        self.manifest: dict[str, Any] = msgspec.json.decode((folder / "manifest.json").read_bytes())
+        self.info: dict[str, Any] = msgspec.json.decode((folder / "info.json").read_bytes())
+        self.version = str(self.info["version"])
+        self.runtime = str(self.manifest["runtime"])
+        self.reader = RequestReader(self.schema)
+        self.encoder = RowEncoder(self.schema)
+        self.answer = answers(self.schema)
+        onnx = self.runtime == "onnx"
+        self.outputs = onnx_runtime(folder / "model.onnx") if onnx else native_runtime(folder / "model.pkl")
+        self.outputs(np.zeros((1, self.encoder.width), dtype=np.float32))
+
+    def predict(self, rows: Sequence[msgspec.Struct]) -> list[dict[str, Any]]:
+        """One answer for each row that the reader accepted."""
+        encoded = self.encoder.encode([self.reader.values(row) for row in rows])
+        return self.answer(self.outputs(encoded))
+
+
+def current_version(root: Path) -> str:
+    """The version that current.json points to; raises UserError when nothing is deployed."""
+    try:
+        return str(msgspec.json.decode((root / "current.json").read_bytes())["version"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+        raise UserError(f"no model is deployed in {root}") from None
+
+
+def load_current(root: Path) -> Predictor:
+    """Load the deployed version; raises UserError when it is missing or damaged."""
+    version = current_version(root)
+    try:
+        return Predictor(root / version)
+    except UserError:
+        raise
+    except Exception as error:
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"version {version} in {root} cannot be loaded: {words[0][:200]}") from None
