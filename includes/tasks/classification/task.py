@@ -36,7 +36,7 @@ def check_target(schema: Schema) -> None:
     """Raise UserError when the schema's target cannot be classified."""
     kind = schema.columns[schema.target].type
     if kind != "category":
-        raise UserError(f"data/schema.yaml: the target {schema.target!r} must be a category to be classified, not {kind}")
+        raise UserError(f"data/schema.yaml: the target {schema.target!r} must be a category, not {kind}")
 
 
 def encode_target(values: pd.Series, schema: Schema) -> Array:

@@ -14,7 +14,7 @@ from ..task import infer_target
 from .table import TRUE_FALSE, readable, to_numbers
 
 DATE_FORMATS = (ISO, "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
-MAX_CATEGORIES = 50
+MAX_CATEGORIES = 200
 HEADER = """\
 # The columns of the table. Inferred once by `make data`, yours from then on: review it like code.
 #   type      number, integer, boolean, category, date, or ignored (with a reason)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import joblib
 import mlflow
-import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema as Columns
+from mlflow.models.model import ModelInfo
+from mlflow.types import ColSpec, DataType, TensorSpec
+from mlflow.types import Schema as Columns
 
 from ..cli import run
 from ..governance.lineage import lineage
@@ -39,7 +40,7 @@ def column_type(column: Column) -> DataType:
 
 def signature(schema: Schema) -> ModelSignature:
     """The columns that the model takes, with their types."""
-    inputs = [
+    inputs: list[ColSpec | TensorSpec] = [
         ColSpec(column_type(column), name, required=not column.nullable) for name, column in schema.features.items()
     ]
     first = schema.classes[0] if schema.classes else 0.0
@@ -60,8 +61,8 @@ def flat_params(params: Params) -> list[Param]:
     return [Param(name, str(value)[:PARAM_LENGTH]) for name, value in given.items()]
 
 
-def log_run(client: MlflowClient, settings: Settings, params: Params, schema: Schema) -> tuple[str, dict[str, str]]:
-    """Log the run in one batch, with the model and the bundle; returns its id and its lineage tags."""
+def log_run(client: MlflowClient, settings: Settings, params: Params, schema: Schema) -> tuple[ModelInfo, dict[str, str]]:
+    """Log the run in one batch, with the model and the bundle; returns the model and its lineage tags."""
     training = read_json(paths.TRAINING)
     tags = lineage(Path(params.data.source), paths.LOCK, settings.image_digest)
     started = training["started"]
@@ -75,7 +76,7 @@ def log_run(client: MlflowClient, settings: Settings, params: Params, schema: Sc
         tags=[RunTag(name, value) for name, value in tags.items()],
     )
     with mlflow.start_run(run_id=run_id, log_system_metrics=False):
-        mlflow.sklearn.log_model(
+        model = mlflow.sklearn.log_model(
             TabularModel(joblib.load(paths.MODEL), schema),
             name="model",
             signature=signature(schema),
@@ -85,15 +86,19 @@ def log_run(client: MlflowClient, settings: Settings, params: Params, schema: Sc
         )
         mlflow.log_artifacts(str(paths.BUNDLE), BUNDLE)
         mlflow.log_artifacts(str(paths.REPORTS), "reports")
-    return run_id, tags
+    return model, tags
 
 
-def register_version(client: MlflowClient, settings: Settings, run_id: str, tags: dict[str, str]) -> str:
-    """Make a model version of a run and call it the challenger; returns its number."""
+def register_version(client: MlflowClient, settings: Settings, model: ModelInfo, tags: dict[str, str]) -> str:
+    """Make a model version of a logged model and call it the challenger; returns its number."""
     if not client.search_registered_models(f"name = '{settings.model_name}'"):
         client.create_registered_model(settings.model_name)
     version = client.create_model_version(
-        settings.model_name, source=f"runs:/{run_id}/model", run_id=run_id, tags={**tags, "run_id": run_id}
+        settings.model_name,
+        source=model.model_uri,
+        run_id=model.run_id,
+        model_id=model.model_id,
+        tags={**tags, "run_id": str(model.run_id)},
     )
     number = str(version.version)
     client.set_registered_model_alias(settings.model_name, CHALLENGER, number)
@@ -106,10 +111,10 @@ def main() -> None:
     params = load_params()
     schema = load_data_schema(params)
     client = connect(settings)
-    run_id, tags = log_run(client, settings, params, schema)
-    number = register_version(client, settings, run_id, tags)
-    write_json(paths.REGISTERED, {"model": settings.model_name, "version": number, "run_id": run_id})
-    print(f"{settings.model_name} version {number} is the challenger (run {run_id}).")
+    model, tags = log_run(client, settings, params, schema)
+    number = register_version(client, settings, model, tags)
+    write_json(paths.REGISTERED, {"model": settings.model_name, "version": number, "run_id": model.run_id})
+    print(f"{settings.model_name} version {number} is the challenger (run {model.run_id}).")
     if tags.get("git_dirty") == "true":
         print("It is marked git_dirty: files differ from the last commit, so the commit alone does not reproduce it.")
 

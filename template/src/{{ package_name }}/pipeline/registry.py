@@ -1,6 +1,7 @@
 """The MLflow registry: versions, the aliases challenger and champion, and the line of champions."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def connect(settings: Settings) -> MlflowClient:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="mlflow")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     Path(".local").mkdir(exist_ok=True)
     mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
     client = MlflowClient()
@@ -85,6 +87,6 @@ def download_bundle(version: Version, folder: Path) -> Path:
         raise UserError(f"the bundle of version {version.number} cannot be fetched: {words[0][:200]}") from None
 
 
-def load_model(version: Version) -> Any:
+def load_model(settings: Settings, version: Version) -> Any:
     """The native model of a version, a TabularModel."""
-    return mlflow.sklearn.load_model(f"runs:/{version.run_id}/model")
+    return mlflow.sklearn.load_model(f"models:/{settings.model_name}/{version.number}")

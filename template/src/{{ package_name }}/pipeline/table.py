@@ -124,7 +124,7 @@ def coerce_column(values: pd.Series, column: Column) -> tuple[pd.Series, pd.Seri
         typed = to_numbers(values)
         unread[present.index] = typed[present.index].isna()
         return typed, unread
-    typed = values.copy()
+    typed = values.astype(object)
     if column.type == "boolean":
         typed[present.index] = present.str.strip().str.lower().map(TRUE_FALSE)
         unread[present.index] = typed[present.index].isna()

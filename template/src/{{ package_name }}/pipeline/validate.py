@@ -3,6 +3,8 @@
 Rows that break a rule are kept in data/rejected.csv. More of them than validate.max_bad_rows allows stops the pipeline.
 """
 
+import math
+
 import pandas as pd
 import pandera.pandas as pa
 
@@ -72,9 +74,8 @@ def keep_rejected(raw: pd.DataFrame, failures: pd.DataFrame) -> None:
 def describe(failures: pd.DataFrame) -> str:
     """The first failures, a line each."""
     lines = [
-        f"  row {failure.row}, column {failure.column!r}: {failure.rule}"
-        + (f" ({failure.value})" if failure.value else "")
-        for failure in failures.head(SHOWN).itertuples()
+        f"  row {row}, column {column!r}: {rule}" + (f" ({value})" if value else "")
+        for row, column, rule, value in failures.head(SHOWN).to_numpy().tolist()
     ]
     if len(failures) > SHOWN:
         lines.append(f"  and {len(failures) - SHOWN} more")
@@ -88,14 +89,15 @@ def main() -> None:
     check_target(schema)
     raw = pd.read_parquet(paths.INGESTED)
     typed, failures = find_failures(raw, schema)
-    bad_rows = failures["row"].unique()
+    bad_rows = failures["row"].unique().tolist()
     keep_rejected(raw, failures)
     allowed = int(params.validate.max_bad_rows * len(raw))
     summary = {"rows": len(raw), "rejected": len(bad_rows), "allowed": allowed}
     if len(bad_rows) > allowed:
         raise UserError(
             f"{len(bad_rows)} of {len(raw)} rows break data/schema.yaml, {allowed} allowed:\n{describe(failures)}\n"
-            f"  The rows are in {paths.REJECTED}. Correct the data or the schema, or raise validate.max_bad_rows."
+            f"  The rows are in {paths.REJECTED}. Correct the data or the schema, or allow them: "
+            f"validate.max_bad_rows {math.ceil(1e4 * len(bad_rows) / len(raw)) / 1e4:g}."
         )
     if len(bad_rows):
         print(f"{len(bad_rows)} of {len(raw)} rows are left out, {allowed} allowed; they are in {paths.REJECTED}:")

@@ -10,6 +10,7 @@ from ..encoding import parse_date
 from ..schema import ISO, Column, Schema
 
 LARGEST = 3.0e38  # beyond this a 32-bit float is infinite
+LARGEST_INT = 2**63 - 1
 MAX_PROBLEMS = 100
 
 
@@ -41,8 +42,7 @@ def value_type(column: Column) -> Any:
     if column.type == "number":
         kind = Annotated[float, msgspec.Meta(ge=low, le=high)]
     elif column.type == "integer":
-        bounds = {"ge": math.ceil(low), "le": math.floor(high)}
-        kind = Annotated[int, msgspec.Meta(**{name: bound for name, bound in bounds.items() if abs(bound) < 2**63})]
+        kind = Annotated[int, msgspec.Meta(ge=max(math.ceil(low), -LARGEST_INT), le=min(math.floor(high), LARGEST_INT))]
     elif column.type == "boolean":
         kind = bool
     elif column.type == "category":
@@ -50,6 +50,21 @@ def value_type(column: Column) -> Any:
     else:
         kind = str
     return kind | None if column.nullable else kind
+
+
+ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """Decode JSON; raises BadRequestError when it is none, msgspec.ValidationError when it is of another type."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise BadRequestError(f"not valid JSON: {error}") from None
+    except UnicodeDecodeError:
+        raise BadRequestError("not valid JSON: the text is not UTF-8") from None
 
 
 class RequestReader:
@@ -71,7 +86,7 @@ class RequestReader:
         ]
         fields += [(f"f{self.width + position}", Any, msgspec.UNSET) for position in range(len(schema.ignored))]
         row = msgspec.defstruct("Row", fields, rename=known, forbid_unknown_fields=True, kw_only=True, gc=False)
-        self.decoder = msgspec.json.Decoder(row | list[row])  # type: ignore[valid-type]
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row | list[row])  # type: ignore[valid-type]
 
     def read(self, body: bytes) -> Sequence[msgspec.Struct]:
         """Decode and check a body.
@@ -79,13 +94,9 @@ class RequestReader:
         Raises BadRequestError when it is no JSON object or array, InvalidRowsError when values break the schema.
         """
         try:
-            decoded = self.decoder.decode(body)
+            decoded = decode(self.decoder, body)
         except msgspec.ValidationError:
             raise InvalidRowsError(self.explain(body)) from None
-        except msgspec.DecodeError as error:
-            raise BadRequestError(f"not valid JSON: {error}") from None
-        except UnicodeDecodeError:
-            raise BadRequestError("not valid JSON: the text is not UTF-8") from None
         rows = decoded if isinstance(decoded, list) else [decoded]
         if not rows:
             raise BadRequestError("no rows: send one object, or an array of objects")
@@ -111,7 +122,7 @@ class RequestReader:
 
     def explain(self, body: bytes) -> list[Problem]:
         """Every value that is wrong, column by column; only reached when the fast path has refused the body."""
-        raw = msgspec.json.decode(body)
+        raw = decode(ANY, body)
         rows = raw if isinstance(raw, list) else [raw]
         problems: list[Problem] = []
         for index, row in enumerate(rows):
