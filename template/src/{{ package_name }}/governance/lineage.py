@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from ..settings import Settings
+
 # What the pipeline itself writes; a change of these does not make the code dirty.
 WRITTEN = ("dvc.lock", "reports", "governance/audit.jsonl")
 
@@ -17,10 +19,10 @@ def git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def is_dirty() -> bool:
-    """Whether any file of this project but those the pipeline writes differs from the last commit."""
+def is_dirty() -> bool | None:
+    """Whether any file of this project but those the pipeline writes differs from the last commit; None without git."""
     status = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in WRITTEN))
-    return status is None or bool(status)
+    return None if status is None else bool(status)
 
 
 def pipeline_hash(lock: Path) -> str:
@@ -38,13 +40,14 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lineage(source: Path, lock: Path, image_digest: str) -> dict[str, str]:
+def lineage(source: Path, lock: Path, settings: Settings) -> dict[str, str]:
     """The tags of a run and of a model version; a fact that is not known is left out, never guessed."""
+    dirty = is_dirty()
     tags = {
-        "git_commit": git("rev-parse", "HEAD") or "",
-        "git_dirty": str(is_dirty()).lower(),
+        "git_commit": git("rev-parse", "HEAD") or settings.git_commit,
+        "git_dirty": "" if dirty is None else str(dirty).lower(),
         "dvc_lock_hash": pipeline_hash(lock),
         "data_hash": file_hash(source),
-        "image_digest": image_digest,
+        "image_digest": settings.image_digest,
     }
     return {name: value for name, value in tags.items() if value}

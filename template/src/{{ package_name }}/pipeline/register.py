@@ -61,10 +61,12 @@ def flat_params(params: Params) -> list[Param]:
     return [Param(name, str(value)[:PARAM_LENGTH]) for name, value in given.items()]
 
 
-def log_run(client: MlflowClient, settings: Settings, params: Params, schema: Schema) -> tuple[ModelInfo, dict[str, str]]:
+def log_run(
+    client: MlflowClient, settings: Settings, params: Params, schema: Schema
+) -> tuple[ModelInfo, dict[str, str]]:
     """Log the run in one batch, with the model and the bundle; returns the model and its lineage tags."""
     training = read_json(paths.TRAINING)
-    tags = lineage(Path(params.data.source), paths.LOCK, settings.image_digest)
+    tags = lineage(Path(params.data.source), paths.LOCK, settings)
     started = training["started"]
     new_run = client.create_run(experiment_id(client, settings), start_time=started, run_name=TASK)
     run_id = str(new_run.info.run_id)
