@@ -30,7 +30,7 @@ LOG = ROOT / "build/demo.log"
 START_SECONDS = 60
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A step did not do what it should."""
 
 
@@ -50,7 +50,7 @@ def task(*words: str) -> str:
         log.write(f"$ make {' '.join(words)}\n{done.stdout}{done.stderr}\n")
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-8:]
-        raise StepFailed(f"`make {' '.join(words)}` failed; all of it is in {LOG}:\n" + "\n".join(last))
+        raise StepError(f"`make {' '.join(words)}` failed; all of it is in {LOG}:\n" + "\n".join(last))
     return done.stdout
 
 
@@ -88,7 +88,7 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise StepFailed(f"the service did not start; see {LOG}")
+    raise StepError(f"the service did not start; see {LOG}")
 
 
 def start_service(port: int) -> subprocess.Popen[bytes]:
@@ -162,7 +162,7 @@ def run(main: Callable[[], None]) -> None:
     """One clear line for a failure."""
     try:
         main()
-    except StepFailed as error:
+    except StepError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:

@@ -9,9 +9,7 @@ from optuna import Trial
 
 def build_estimator(arguments: dict[str, Any], seed: int) -> LGBM{{ kind }}:
     """An unfitted estimator; the same arguments, seed and data give the same model."""
-    return LGBM{{ kind }}(
-        random_state=seed, deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1, **arguments
-    )
+    return LGBM{{ kind }}(random_state=seed, deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1, **arguments)
 
 
 def suggest_arguments(trial: Trial) -> dict[str, Any]:
