@@ -1,1 +1,1 @@
-"""Measurements beside peers; see docs/explanation/measurements.md."""
+"""Measurements beside peers. Ratios within one run count, single times are noisy. Figures are in results/."""

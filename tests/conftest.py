@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from harness import ROOT, TEMPLATE_PATHS, PristineRenders, TemplateRepository, git
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from copier import run_copy
-from harness import ROOT, PristineRenders, git_url
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness import ROOT, PristineRenders, git_url
 
 MAX_LENGTH = 40
 

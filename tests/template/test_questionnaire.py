@@ -6,8 +6,9 @@ from typing import Any
 
 import jinja2.meta
 import pytest
-from harness import NAME, ROOT, choices, documents, includes, questions, stored_questions
 from pytest_copier.plugin import CopierFixture
+
+from harness import NAME, ROOT, choices, documents, includes, questions, stored_questions
 
 QUESTION_KEYS = {"type", "help", "default", "choices", "validator", "when", "ask", "placeholder", "multiselect"}
 SETTINGS = {

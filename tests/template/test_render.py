@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from allpairspy import AllPairs
-from harness import ANSWERS_FILE, NAME, PristineRenders, choices, commit_all, git, stored_questions
 from pytest_copier.plugin import CopierFixture
+
+from harness import ANSWERS_FILE, NAME, PristineRenders, choices, commit_all, git, stored_questions
 
 TEXTS: dict[str, list[Any]] = {
     "project_name": ["Harness", 'Ünïted 3D-modèle, the "2nd"'.replace('"', "'"), "a" * 60],

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import StratifiedKFold
 
 from .cli import UserError
 from .schema import Column, Label, Schema
@@ -53,9 +54,19 @@ def check_train(target: Array, schema: Schema) -> None:
         raise UserError(f"class {empty[0]!r} of the target {schema.target!r} has no row in the training data")
 
 
+def always_learned(target: Array) -> Array:
+    """The rows that are never held out: the only one of a class must be learned from."""
+    return np.asarray(np.bincount(target)[target] < 2)
+
+
 def strata(target: Array) -> Array | None:
-    """What the split is stratified by; None where a class is too rare for it."""
-    return target if np.bincount(target).min() >= 2 else None
+    """What the split is stratified by."""
+    return target
+
+
+def folds(count: int, seed: int) -> StratifiedKFold:
+    """The folds of a cross-validation; each holds every class, as far as it goes."""
+    return StratifiedKFold(count, shuffle=True, random_state=seed)
 
 
 def predict(model: Any, features: Array) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.model_selection import KFold
 
 from .cli import UserError
 from .schema import Column, Label, Schema
@@ -47,9 +48,19 @@ def check_train(target: Array, schema: Schema) -> None:
         raise UserError(f"the target {schema.target!r} is constant in the training data")
 
 
+def always_learned(target: Array) -> Array:
+    """The rows that are never held out: none."""
+    return np.zeros(len(target), dtype=bool)
+
+
 def strata(target: Array) -> Array | None:
     """What the split is stratified by: nothing."""
     return None
+
+
+def folds(count: int, seed: int) -> KFold:
+    """The folds of a cross-validation."""
+    return KFold(count, shuffle=True, random_state=seed)
 
 
 def predict(model: Any, features: Array) -> Array:

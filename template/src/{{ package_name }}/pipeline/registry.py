@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,13 @@ def connect(settings: Settings) -> MlflowClient:
         client.search_experiments(max_results=1)
     except Exception as error:
         words = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"MLFLOW_TRACKING_URI={settings.mlflow_tracking_uri}: {words[0][:200]}") from None
+        raise UserError(without_password(f"MLFLOW_TRACKING_URI={settings.mlflow_tracking_uri}: {words[0]}")) from None
     return client
+
+
+def without_password(text: str) -> str:
+    """A message with the credentials of any address in it left out."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)[:300]
 
 
 def experiment_id(client: MlflowClient, settings: Settings) -> str:

@@ -1,5 +1,7 @@
 """Stage split: rows to learn from, and rows held out for evaluation and for the gate."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -13,6 +15,16 @@ from .reports import write_parquet
 MIN_ROWS = 10
 
 
+def draw(target: Any, share: float, seed: int) -> tuple[Any, bool]:
+    """Which rows are held out, as positions, and whether the draw was stratified."""
+    may_go = np.flatnonzero(~task.always_learned(target))
+    strata = task.strata(target[may_go])
+    if strata is not None and len(np.unique(strata)) > min(share, 1 - share) * len(may_go):
+        strata = None
+    _, held = train_test_split(may_go, test_size=share, random_state=seed, stratify=strata)
+    return np.sort(held), strata is not None
+
+
 def main() -> None:
     """From data/valid.parquet to data/train.parquet and data/test.parquet; stratified where the task has strata."""
     params = load_params()
@@ -21,16 +33,13 @@ def main() -> None:
     if len(frame) < MIN_ROWS:
         raise UserError(f"{paths.VALID}: {len(frame)} rows are too few to split; at least {MIN_ROWS} are needed")
     target = task.encode_target(frame[schema.target], schema)
-    strata = task.strata(target)
     try:
-        train, test = train_test_split(
-            np.arange(len(frame)), test_size=params.split.test_share, random_state=params.split.seed, stratify=strata
-        )
+        held, stratified = draw(target, params.split.test_share, params.split.seed)
     except ValueError as error:
         raise UserError(f"params.yaml, split.test_share {params.split.test_share}: {error}") from None
-    write_parquet(paths.TRAIN, frame.iloc[np.sort(train)])
-    write_parquet(paths.TEST, frame.iloc[np.sort(test)])
-    print(f"{len(train)} rows to learn from, {len(test)} held out{'' if strata is None else ', stratified'}.")
+    write_parquet(paths.TRAIN, frame.drop(index=frame.index[held]))
+    write_parquet(paths.TEST, frame.iloc[held])
+    print(f"{len(frame) - len(held)} rows to learn from, {len(held)} held out{', stratified' if stratified else ''}.")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import optuna
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from sklearn.model_selection import KFold
 
 from .. import task
 from ..cli import UserError, run
@@ -36,8 +35,7 @@ def cross_validate(frame: pd.DataFrame, schema: Schema, params: Params, argument
     """Mean skill over the folds of the training rows; the same arguments give the same figure."""
     encoded, target = encode_frame(frame, schema), task.encode_target(frame[schema.target], schema)
     skills = []
-    folds = KFold(params.tune.folds, shuffle=True, random_state=params.train.seed)
-    for learn, hold in folds.split(encoded):
+    for learn, hold in task.folds(params.tune.folds, params.train.seed).split(encoded, target):
         task.check_train(target[learn], schema)
         pipeline = build_pipeline(schema, arguments, params.train.seed).fit(encoded[learn], target[learn])
         predicted = task.predict(pipeline, encoded[hold])

@@ -3,7 +3,7 @@
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from ..cli import run
+from ..cli import UserError, run
 from ..settings import PACKAGE, load_settings
 
 
@@ -11,7 +11,7 @@ def main() -> None:
     """One worker process; for more throughput, start more services."""
     settings = load_settings()
     print(f"http://{settings.serve_host}:{settings.serve_port} shows what the service can do", flush=True)
-    Granian(
+    server = Granian(
         f"{PACKAGE}.serving.app:create",
         address=settings.serve_host,
         port=settings.serve_port,
@@ -21,7 +21,12 @@ def main() -> None:
         workers=1,
         workers_kill_timeout=30,
         log_access=False,
-    ).serve()
+    )
+    try:
+        server.serve()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"SERVE_HOST={settings.serve_host} SERVE_PORT={settings.serve_port}: {reason}") from None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """The OpenAPI description of the service, built from the schema of the model, and a page that shows it."""
 
+from datetime import date
 from typing import Any
 
-from ..schema import Column, Schema
+from ..schema import ISO, Column, Schema
 from .answer import answer_schema
+
+EXAMPLE_DATE = date(2024, 1, 31)
 
 
 def column_schema(column: Column) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def example_row(schema: Schema) -> dict[str, Any]:
         if column.type == "boolean":
             return True
         if column.type == "date":
-            return "2024-01-31" if column.format == "ISO8601" else None
+            return EXAMPLE_DATE.isoformat() if column.format == ISO else EXAMPLE_DATE.strftime(str(column.format))
         middle = ((column.min or 0.0) + (column.max or 0.0)) / 2
         return round(middle) if column.type == "integer" else middle
 
