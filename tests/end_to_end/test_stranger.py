@@ -66,7 +66,9 @@ def rows_of(path: Path, project: Path, count: int = 50) -> list[dict[str, Any]]:
     sent = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep=None, engine="python")
     described = json.loads((project / ".local/serving/current.json").read_text())
     schema = json.loads((project / ".local/serving" / described["version"] / "schema.json").read_text())
-    rows: list[dict[str, Any]] = json.loads(sent.head(count).to_json(orient="records", date_format="iso"))
+    rows: list[dict[str, Any]] = json.loads(
+        sent.iloc[:: len(sent) // count].to_json(orient="records", date_format="iso")
+    )
     features = {name for name, column in schema["columns"].items() if column["type"] != "ignored"} - {schema["target"]}
     whole = {name for name, column in schema["columns"].items() if column["type"] == "integer"}
     return [
@@ -105,7 +107,8 @@ def test_numbers_come_back(regressor: Path, tmp_path: Path, table: Any, target: 
     for url, rows in take_and_serve(regressor, path, target):
         status, answer = call(f"{url}/predict", rows)
         assert status == 200, answer
-        actual = pd.read_csv(path, sep=None, engine="python")[target].head(len(rows))
+        actual = pd.read_csv(path, sep=None, engine="python")[target]
+        actual = actual.iloc[:: len(actual) // 50].reset_index(drop=True)
         predicted = pd.Series([prediction["prediction"] for prediction in answer["predictions"]])
         assert predicted.corr(actual) > 0.8
 

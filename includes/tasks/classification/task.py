@@ -71,7 +71,13 @@ def folds(count: int, seed: int) -> StratifiedKFold:
 
 def predict(model: Any, features: Array) -> Array:
     """Class probabilities, shape (rows, classes)."""
-    return np.asarray(model.predict_proba(features), dtype=np.float64)
+    return normalised(model.predict_proba(features))
+
+
+def normalised(probabilities: Array) -> Array:
+    """Probabilities that add up to 1 in 64 bits, as some libraries give them in 32."""
+    wide = np.asarray(probabilities, dtype=np.float64)
+    return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 
 def to_labels(predicted: Array, schema: Schema) -> list[Label]:
@@ -98,7 +104,7 @@ def difference(one: Array, other: Array, target: Array) -> float:
 
 def onnx_prediction(outputs: list[Array]) -> Array:
     """Probabilities from the outputs of a converted classifier (label, probabilities)."""
-    return np.asarray(outputs[1], dtype=np.float64)
+    return normalised(outputs[1])
 
 
 def plots(target: Array, predicted: Array, schema: Schema) -> dict[str, list[dict[str, Any]]]:

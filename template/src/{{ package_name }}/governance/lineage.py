@@ -14,8 +14,11 @@ WRITTEN = ("dvc.lock", "reports", "governance/audit.jsonl")
 
 
 def git(*arguments: str) -> str | None:
-    """What git prints, or None where there is no repository or no commit."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    """What git prints, or None where there is no git, no repository or no commit."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
     return done.stdout.strip() if done.returncode == 0 else None
 
 

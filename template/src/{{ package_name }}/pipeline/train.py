@@ -20,11 +20,15 @@ from .reports import write_json
 
 
 def build_pipeline(schema: Schema, arguments: dict[str, Any], seed: int) -> Pipeline:
-    """The unfitted model over encoded features; raises UserError when the estimator refuses its arguments."""
-    try:
-        estimator = build_estimator(arguments, seed)
-    except TypeError as error:
-        raise UserError(f"params.yaml, train.estimator: {error}") from None
+    """The unfitted model over encoded features.
+
+    Raises UserError for an argument that the estimator does not have; some libraries would train without it in silence.
+    """
+    known = sorted(build_estimator({}, seed).get_params())
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise UserError(f"params.yaml, train.estimator: no argument {unknown[0]!r}; there are {', '.join(known)}")
+    estimator = build_estimator(arguments, seed)
     return Pipeline([("features", build_features(encoded_features(schema))), ("estimator", estimator)])
 
 

@@ -155,8 +155,8 @@ class RequestReader:
                 allowed = f"; allowed: {', '.join(map(str, column.values))}" if column.values else ""
                 problems.append(Problem(index, name, f"{error}{allowed}"))
             else:
-                reason = date_problem(value, column.format or ISO) if column.type == "date" and value else None
-                if reason:
+                is_date = column.type == "date" and value is not None
+                if is_date and (reason := date_problem(value, column.format or ISO)):
                     problems.append(Problem(index, name, reason))
         return problems
 
