@@ -80,8 +80,9 @@ def dvc(*arguments: str) -> None:
     """Run DVC; raises UserError with its own last words when it fails."""
     done = subprocess.run([sys.executable, "-m", "dvc", "--quiet", *arguments], capture_output=True, text=True)
     if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        raise UserError(f"dvc {' '.join(arguments)}: {words[0]}")
+        words = (done.stderr or done.stdout).strip().splitlines()
+        told = [line.removeprefix("ERROR: ") for line in words if line.startswith("ERROR: ")] or words or ["no message"]
+        raise UserError(f"dvc {' '.join(arguments)}: {told[0]}")
 
 
 def take(origin: str, target: str) -> None:
@@ -117,7 +118,7 @@ def restore() -> None:
         fetch(data.origin, source.parent)
         print(f"{source} is back, from {data.origin}.")
     elif not source.exists():
-        dvc("pull", str(source))
+        dvc("pull", f"{source}.dvc")
         print(f"{source} is back, from the DVC remote.")
     elif not paths.SCHEMA.exists():
         paths.SCHEMA.write_text(to_yaml(infer_schema(read_table(source), data.target)), encoding="utf-8")
