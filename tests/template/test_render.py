@@ -14,7 +14,7 @@ import yaml
 from allpairspy import AllPairs
 from pytest_copier.plugin import CopierFixture
 
-from harness import ANSWERS_FILE, NAME, PristineRenders, choices, commit_all, git, stored_questions
+from harness import ANSWERS_FILE, NAME, ROOT, PristineRenders, choices, commit_all, git, stored_questions
 
 TEXTS: dict[str, list[Any]] = {
     "project_name": ["Harness", 'Ünïted 3D-modèle, the "2nd"'.replace('"', "'"), "a" * 60],
@@ -164,6 +164,14 @@ def test_nothing_of_an_option_that_is_off(project: Path) -> None:
     assert ("granian" in text) == answers["serving"]
     assert any(name.endswith("reference.py") for name in present) == answers["monitoring"]
     assert ("LICENSE" in present) == (answers["licence"] != "proprietary")
+
+
+@pytest.mark.parametrize("folder", [ROOT, None], ids=["ours", "generated"])
+def test_the_commit_hooks_are_valid_and_local(renders: PristineRenders, folder: Path | None) -> None:
+    config = (folder or renders.get({})) / ".pre-commit-config.yaml"
+    done = subprocess.run(["pre-commit", "validate-config", str(config)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert {repository["repo"] for repository in yaml.safe_load(config.read_text())["repos"]} == {"local"}
 
 
 def test_git_ignored_files_are_never_rendered(renders: PristineRenders, tmp_path: Path) -> None:

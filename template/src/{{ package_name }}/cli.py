@@ -1,11 +1,18 @@
 """How every command starts and fails: one clear line, never a traceback for a mistake that a person can mend."""
 
+import re
 import sys
 from collections.abc import Callable
 
 
 class UserError(Exception):
     """Something the person at the keyboard can mend; the text says what, where, and what to do."""
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error, or its kind when it has no text; without the credentials of any address in it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"//[^/@\s]+@", "//***@", lines[0])[:300]
 
 
 def run(main: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import sklearn.datasets
 
-from ..cli import UserError, run
+from ..cli import UserError, reason, run
 from ..schema import load_schema
 from ..task import TASK, check_target
 from . import paths
@@ -73,7 +73,7 @@ def fetch_s3(address: str, path: Path) -> None:
         s3fs.S3FileSystem().get_file(address, str(path))
     except Exception as error:
         path.unlink(missing_ok=True)
-        raise UserError(f"SOURCE={address}: {type(error).__name__}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"SOURCE={address}: {type(error).__name__}: {reason(error)}") from None
 
 
 def dvc(*arguments: str) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ..cli import UserError
+from ..cli import UserError, reason
 from ..settings import Settings
 
 CHAMPION = "champion"
@@ -41,14 +40,8 @@ def connect(settings: Settings) -> MlflowClient:
     try:
         client.search_experiments(max_results=1)
     except Exception as error:
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(without_password(f"MLFLOW_TRACKING_URI={settings.mlflow_tracking_uri}: {words[0]}")) from None
+        raise UserError(f"MLFLOW_TRACKING_URI does not answer: {reason(error)}") from None
     return client
-
-
-def without_password(text: str) -> str:
-    """A message with the credentials of any address in it left out."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)[:300]
 
 
 def experiment_id(client: MlflowClient, settings: Settings) -> str:
@@ -89,8 +82,7 @@ def download_bundle(version: Version, folder: Path) -> Path:
             mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=BUNDLE, dst_path=str(folder))
         )
     except Exception as error:
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"the bundle of version {version.number} cannot be fetched: {words[0][:200]}") from None
+        raise UserError(f"the bundle of version {version.number} cannot be fetched: {reason(error)}") from None
 
 
 def load_model(settings: Settings, version: Version) -> Any:

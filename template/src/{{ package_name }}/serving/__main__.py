@@ -3,7 +3,7 @@
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from ..cli import UserError, run
+from ..cli import UserError, reason, run
 from ..settings import PACKAGE, load_settings
 
 
@@ -25,8 +25,8 @@ def main() -> None:
     try:
         server.serve()
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"SERVE_HOST={settings.serve_host} SERVE_PORT={settings.serve_port}: {reason}") from None
+        address = f"SERVE_HOST={settings.serve_host} SERVE_PORT={settings.serve_port}"
+        raise UserError(f"{address}: {reason(error)}") from None
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import random
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,7 @@ RETRY_AFTER_SECONDS = "1"
 PAGE = Path(__file__).with_name("page.html")
 JSON = [("content-type", "application/json")]
 Reply = tuple[int, list[tuple[str, str]], bytes]
+Handler = Callable[[Any, Any], Awaitable[Reply]]
 
 
 class TooLargeError(Exception):
@@ -72,7 +74,7 @@ class Service:
         self.problem = ""
         self.in_progress = 0
         self.watcher: asyncio.Task[None] | None = None
-        self.routes: dict[str, tuple[str, Callable[[Any, Any], Awaitable[Reply]]]] = {
+        self.routes: dict[str, tuple[str, Handler]] = {
             "/predict": ("POST", self.predict),
             "/health/live": ("GET", self.live),
             "/health/ready": ("GET", self.ready),
@@ -130,10 +132,18 @@ class Service:
         elif scope.method != method:
             path, reply = scope.path, error_reply(405, f"{scope.path} takes {method}", ("allow", method))
         else:
-            path, reply = scope.path, await handler(scope, protocol)
+            path, reply = scope.path, await self.guarded(handler, scope, protocol)
         protocol.response_bytes(*reply)
         self.telemetry.requests.labels(path, str(reply[0])).inc()
         self.telemetry.latency.labels(path).observe(time.perf_counter() - started)
+
+    async def guarded(self, handler: Handler, scope: Any, protocol: Any) -> Reply:
+        """The reply of a handler; a fault of ours is told to the log and not to the client."""
+        try:
+            return await handler(scope, protocol)
+        except Exception:
+            traceback.print_exc()
+            return error_reply(500, "an internal error; the service's output has the details")
 
     async def predict(self, scope: Any, protocol: Any) -> Reply:
         """Check, predict, log."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ..cli import UserError
+from ..cli import UserError, reason
 from ..encoding import RowEncoder
 from ..schema import from_json
 from .answer import answers, native_outputs
@@ -78,5 +78,4 @@ def load_current(root: Path) -> Predictor:
     except UserError:
         raise
     except Exception as error:
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"version {version} in {root} cannot be loaded: {words[0][:200]}") from None
+        raise UserError(f"version {version} in {root} cannot be loaded: {reason(error)}") from None
