@@ -51,19 +51,17 @@ def champion_check(challenger: Measured, champion: Measured, gate: Gate) -> Chec
     return Check("skill against the champion", f"{skill:.4f}", f">= {floor:.4f}", skill >= floor)
 
 
-def slice_checks(challenger: Measured, gate: Gate, *, enforced: bool) -> list[Check]:
-    """No slice may fall further behind the whole than gate.max_slice_gap."""
-    floor = challenger.metrics["skill"] - gate.max_slice_gap
-    return [
-        Check(
-            f"slice {part.column}={part.value} ({part.rows} rows)",
-            f"{part.skill:.4f}",
-            f">= {floor:.4f}",
-            part.skill >= floor,
-            enforced,
-        )
-        for part in challenger.slices
-    ]
+def slice_checks(challenger: Measured, champion: Measured | None, gate: Gate) -> list[Check]:
+    """No slice may fall further behind the whole than gate.max_slice_gap, unless it was as weak under the champion."""
+    whole = challenger.metrics["skill"] - gate.max_slice_gap
+    before = {(part.column, part.value): part.skill - gate.margin for part in (champion.slices if champion else [])}
+    checks = []
+    for part in challenger.slices:
+        floor = min(whole, before.get((part.column, part.value), whole))
+        rule = f"slice {part.column}={part.value} ({part.rows} rows)"
+        passed = part.skill >= floor
+        checks.append(Check(rule, f"{part.skill:.4f}", f">= {floor:.4f}", passed, enforced=champion is not None))
+    return checks
 
 
 def judge(challenger: Measured, champion: Measured | None, gate: Gate) -> list[Check]:
@@ -71,7 +69,7 @@ def judge(challenger: Measured, champion: Measured | None, gate: Gate) -> list[C
     checks = threshold_checks(challenger, gate)
     if champion is not None:
         checks.append(champion_check(challenger, champion, gate))
-    return checks + slice_checks(challenger, gate, enforced=champion is not None)
+    return checks + slice_checks(challenger, champion, gate)
 
 
 def passes(checks: list[Check]) -> bool:

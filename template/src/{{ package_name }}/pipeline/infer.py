@@ -15,6 +15,7 @@ from .table import TRUE_FALSE, readable, to_numbers
 
 DATE_FORMATS = (ISO, "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
 MAX_CATEGORIES = 200
+EXACT = 2.0**53  # beyond this a 64-bit float no longer tells whole numbers apart
 HEADER = """\
 # The columns of the table. Inferred once by `make data`, yours from then on: review it like code.
 #   type      number, integer, boolean, category, date, or ignored (with a reason)
@@ -71,7 +72,7 @@ def is_numeric(present: pd.Series) -> bool:
 def infer_number(numbers: pd.Series, *, nullable: bool) -> Column:
     """A number or integer with bounds half a span outside what was seen; never below 0 where nothing was."""
     low, high = float(numbers.min()), float(numbers.max())
-    whole = bool((numbers % 1 == 0).all())
+    whole = bool((numbers % 1 == 0).all()) and max(-low, high) < EXACT
     if whole and not nullable and low in (0, 1) and bool((numbers.diff().dropna() == 1).all()):
         return Column(type="ignored", reason="row number")
     margin = (high - low) / 2

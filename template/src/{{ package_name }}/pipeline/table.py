@@ -1,6 +1,7 @@
 """Reading a table and giving its columns the types of the schema. Every value starts as the text in the file."""
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from ..schema import ISO, Column, Schema
 
 TRUE_FALSE = {"true": True, "false": False}
 DELIMITERS = ",;\t|"
+# What JSON would have to escape in a name; the service reads names as they stand.
+UNUSABLE = re.compile(r"[\x00-\x1f\"\\]")
 NO_TEXT = pd.Series(dtype="object")
 
 
@@ -31,7 +34,10 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: only .csv and .parquet files can be read")
     if frame.empty:
         raise UserError(f"{path}: the table has no rows")
-    frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
+    unusable = [name for name in frame.columns if UNUSABLE.search(name)]
+    if unusable:
+        raise UserError(f"{path}: rename the column {unusable[0]!r}; it may hold no quote, backslash or control code")
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
     return frame
 
 

@@ -67,8 +67,8 @@ def keep_rejected(raw: pd.DataFrame, failures: pd.DataFrame) -> None:
     """Write the offending rows as they were, each with the rules that it breaks."""
     reasons = (failures["column"] + ": " + failures["rule"]).groupby(failures["row"]).agg("; ".join)
     rejected = raw.loc[reasons.index].copy()
-    rejected.insert(0, "broken_rules", reasons)
-    rejected.to_csv(paths.REJECTED)
+    rejected.insert(0, "broken_rules", reasons, allow_duplicates=True)
+    rejected.to_csv(paths.REJECTED, index_label="row")
 
 
 def describe(failures: pd.DataFrame) -> str:
