@@ -21,7 +21,7 @@ def commands(out: Path) -> dict[str, list[str]]:
     (out / "kedro.yml").write_text(KEDRO.format(out=out))
     copy = ["copier", "copy", "--quiet", "--defaults", "--data", "project_name=Bench", "--vcs-ref", "HEAD"]
     kedro = ["kedro", "new", "--config", str(out / "kedro.yml"), "--tools=none", "--example=n"]
-    scaffold = ["putup", "--quiet", str(out / "bench")]
+    scaffold = ["putup", str(out / "bench")]
     return {
         "groundplan": ["uvx", "--from", "copier==9.19.1", *copy, str(ROOT), str(out / "bench")],
         "Kedro 1.7.0": ["uvx", "--from", "kedro==1.7.0", *kedro],
