@@ -14,6 +14,7 @@ import pandas as pd
 import sklearn.datasets
 
 from ..cli import UserError, reason, run
+from ..governance.lineage import git
 from ..schema import load_schema
 from ..task import TASK, check_target
 from . import paths
@@ -25,6 +26,7 @@ SHIPPED = {
     name.removeprefix("load_"): getattr(sklearn.datasets, name)
     for name in ("load_breast_cancer", "load_diabetes", "load_iris", "load_wine")
 }
+PREVIOUS = Path("data/schema.previous.yaml")
 SUFFIXES = (".csv", ".parquet")
 
 
@@ -41,7 +43,7 @@ def shipped_table(name: str) -> pd.DataFrame:
 
 
 def fetch(origin: str, folder: Path) -> Path:
-    """Copy a table into the repository as data/source.csv or data/source.parquet.
+    """Copy a table into a folder as source.csv or source.parquet.
 
     Raises UserError when it cannot be had.
     """
@@ -85,27 +87,46 @@ def dvc(*arguments: str) -> None:
         raise UserError(f"dvc {' '.join(arguments)}: {told[0]}")
 
 
-def take(origin: str, target: str) -> None:
-    """Switch the repository to another table and predict another column of it."""
-    staging = Path(".local/incoming")
-    incoming = fetch(origin, staging)
-    frame = read_table(incoming)
+def settle_schema(frame: pd.DataFrame, target: str) -> None:
+    """The schema for a table: the present one where it has the same columns and target, since it may have been edited.
+
+    Otherwise a new one is inferred; the one before is kept beside it unless git has it.
+    """
+    if paths.SCHEMA.exists() and target == load_params().data.target:
+        present = load_schema(paths.SCHEMA, target=target, task=TASK).columns
+        if set(present) == set(frame.columns):
+            print(f"{paths.SCHEMA} fits the table and stays as it is; remove it to have it inferred again.")
+            return
     columns = infer_schema(frame, target)
-    source = Path("data") / incoming.name
-    source.parent.mkdir(exist_ok=True)
-    for old in Path("data").glob("source.*"):
-        if old.name not in (source.name, f"{source.name}.dvc", ".gitignore"):
-            old.unlink()
-    shutil.move(incoming, source)
+    if paths.SCHEMA.exists() and not is_committed(paths.SCHEMA):
+        paths.SCHEMA.replace(PREVIOUS)
+        print(f"{PREVIOUS} is the schema of the table before.")
     paths.SCHEMA.write_text(to_yaml(columns), encoding="utf-8")
-    update_params("data", {"origin": origin, "source": str(source), "target": target})
-    dvc("add", str(source))
-    print(f"{len(frame)} rows from {origin} are in {source}, versioned by DVC.")
     kinds = [column.type for name, column in columns.items() if name != target]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
     print(f"{paths.SCHEMA}: predicts {target!r} from {counts}. Review it like code.")
     if "ignored" in kinds:
         print(f"Ignored: {ignored_reasons(columns)}.")
+
+
+def is_committed(path: Path) -> bool:
+    """Whether git has a file just as it is."""
+    return bool(git("ls-files", "--", str(path))) and git("diff", "--quiet", "HEAD", "--", str(path)) is not None
+
+
+def take(origin: str, target: str, copy_of: str = "") -> None:
+    """Switch the repository to another table, or to another column of the present one (`copy_of`)."""
+    incoming = fetch(copy_of or origin, Path(".local/incoming"))
+    frame = read_table(incoming)
+    settle_schema(frame, target)
+    source = Path("data") / incoming.name
+    for old in Path("data").glob("source.*"):
+        if old.name not in (source.name, f"{source.name}.dvc"):
+            old.unlink()
+    shutil.move(incoming, source)
+    update_params("data", {"origin": origin, "source": str(source), "target": target})
+    dvc("add", str(source))
+    print(f"{len(frame)} rows from {origin} are in {source}, versioned by DVC.")
 
 
 def restore() -> None:
@@ -121,8 +142,7 @@ def restore() -> None:
         dvc("pull", f"{source}.dvc")
         print(f"{source} is back, from the DVC remote.")
     elif not paths.SCHEMA.exists():
-        paths.SCHEMA.write_text(to_yaml(infer_schema(read_table(source), data.target)), encoding="utf-8")
-        print(f"{paths.SCHEMA} is inferred again. Review it like code.")
+        settle_schema(read_table(source), data.target)
     else:
         check_target(load_schema(paths.SCHEMA, target=data.target, task=TASK))
         print(f"{source} is there.")
@@ -138,7 +158,8 @@ def main() -> None:
         restore()
     else:
         data = load_params().data
-        take(given.source or data.source, given.target or data.target)
+        copy_of = "" if given.source else data.source
+        take(given.source or data.origin, given.target or data.target, copy_of)
 
 
 if __name__ == "__main__":
