@@ -72,9 +72,9 @@ def judge(challenger: Measured, champion: Measured | None, gate: Gate) -> list[C
     return checks + slice_checks(challenger, champion, gate)
 
 
-def passes(checks: list[Check]) -> bool:
-    """Whether every enforced check holds."""
-    return all(check.passed for check in checks if check.enforced)
+def failed(checks: list[Check]) -> list[str]:
+    """The enforced rules that do not hold; a challenger passes when there are none."""
+    return [check.rule for check in checks if check.enforced and not check.passed]
 
 
 def table(checks: list[Check]) -> str:
