@@ -165,6 +165,30 @@ def test_setup_may_run_twice_and_a_teammate_can_start(classifier: Path, tmp_path
     assert git(clone, "status", "--porcelain") == ""
 
 
+def test_a_part_of_a_larger_repository_leaves_its_hooks_alone(renders: PristineRenders, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    project = renders.copy({}, tmp_path / "models/churn")
+    commit_all(tmp_path, "a monorepo")
+    assert f"The hooks of {tmp_path} are left alone" in make(project, "setup").stdout
+    assert not (project / ".git").exists()
+    make(project, "pipeline")
+    assert "is the champion" in make(project, "promote").stdout
+
+
+def test_a_table_that_nobody_pushed_is_told(renders: PristineRenders, tmp_path: Path) -> None:
+    project = renders.copy({}, tmp_path / "project")
+    make(project, "setup")
+    make(project, "data", f"SOURCE={diamonds(tmp_path)}", "TARGET=cut")
+    commit_all(project, "a table of our own")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
+    done = make(clone, "setup", check=False)
+    assert done.returncode != 0
+    assert "data/source.csv is not here" in done.stderr
+    assert "run `dvc push` where it is" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_hooks_guard_a_commit(classifier: Path) -> None:
     def refused(name: str, text: str) -> str:
         path = classifier / name

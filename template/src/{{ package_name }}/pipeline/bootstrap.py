@@ -16,9 +16,13 @@ def has_repository() -> bool:
 
 
 def install_hooks() -> None:
-    """Install the hooks of .pre-commit-config.yaml; a repository with a hook path of its own keeps it."""
+    """Install the hooks of .pre-commit-config.yaml, unless git has a hook path or the repository is a larger one."""
     if git("config", "core.hooksPath"):
         print("git's core.hooksPath is set, so hooks are left alone; run `pre-commit run` from your own.")
+        return
+    top = git("rev-parse", "--show-toplevel")
+    if top and Path(top).resolve() != Path.cwd():
+        print(f"The hooks of {top} are left alone; let them run those of .pre-commit-config.yaml here.")
         return
     command = [sys.executable, "-m", "pre_commit", "install"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

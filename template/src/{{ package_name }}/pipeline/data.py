@@ -129,6 +129,16 @@ def take(origin: str, target: str, copy_of: str = "") -> None:
     print(f"{len(frame)} rows from {origin} are in {source}, versioned by DVC.")
 
 
+def pull(source: Path) -> None:
+    """Bring the versioned table back from the DVC remote; raises UserError when the remote does not have it."""
+    try:
+        dvc("pull", f"{source}.dvc")
+    except UserError as error:
+        raise UserError(
+            f"{source} is not here: {error}; run `dvc push` where it is, with a remote in .dvc/config that both reach"
+        ) from None
+
+
 def restore() -> None:
     """Bring back what params.yaml names: nothing to do, the schema only, the shipped table, or a `dvc pull`."""
     data = load_params().data
@@ -139,7 +149,7 @@ def restore() -> None:
         fetch(data.origin, source.parent)
         print(f"{source} is back, from {data.origin}.")
     elif not source.exists():
-        dvc("pull", f"{source}.dvc")
+        pull(source)
         print(f"{source} is back, from the DVC remote.")
     elif not paths.SCHEMA.exists():
         settle_schema(read_table(source), data.target)
