@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROOT, TEMPLATE_PATHS, PristineRenders, TemplateRepository, git
+from harness import TEMPLATE_PATHS, PristineRenders, TemplateRepository, git
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +42,3 @@ def template_repository(tmp_path: Path, default_gitconfig: object) -> TemplateRe
     git(path, "init", "--quiet", "--initial-branch", "main")
     return TemplateRepository(path)
 
-
-__all__ = ["ROOT"]

@@ -101,6 +101,7 @@ def settle_schema(frame: pd.DataFrame, target: str) -> None:
     if paths.SCHEMA.exists() and not is_committed(paths.SCHEMA):
         paths.SCHEMA.replace(PREVIOUS)
         print(f"{PREVIOUS} is the schema of the table before.")
+    paths.SCHEMA.parent.mkdir(exist_ok=True)
     paths.SCHEMA.write_text(to_yaml(columns), encoding="utf-8")
     kinds = [column.type for name, column in columns.items() if name != target]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
