@@ -41,4 +41,3 @@ def template_repository(tmp_path: Path, default_gitconfig: object) -> TemplateRe
     path.mkdir()
     git(path, "init", "--quiet", "--initial-branch", "main")
     return TemplateRepository(path)
-
