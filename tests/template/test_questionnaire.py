@@ -1,6 +1,7 @@
 """A linter of copier.yml: Copier itself swallows what it does not know."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_computed_values_and_pins_are_never_stored() -> None:
     for topic in ("computed", "pins"):
         for name in re.findall(r"^(\w+):", (ROOT / f"questions/{topic}.yml").read_text(encoding="utf-8"), re.M):
             assert questions()[name]["when"] is False, name
+
+
+def test_versions_that_stand_twice_agree() -> None:
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert ours["tool"]["uv"]["exclude-newer"] == questions()["exclude_newer"]["default"]
+    assert f"UV_VERSION := {questions()['uv_version']['default']}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    copier = ours["dependency-groups"]["template"][0].replace("==", "@")
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "template").rglob("*.md.jinja")]
+    named = {found for page in pages for found in re.findall(r"copier@[\d.]+\d", page.read_text(encoding="utf-8"))}
+    assert named == {copier}
 
 
 def test_every_question_is_used() -> None:

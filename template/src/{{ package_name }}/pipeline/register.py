@@ -13,7 +13,7 @@ from mlflow.types import Schema as Columns
 
 from ..cli import run
 from ..governance.lineage import lineage
-from ..schema import Column, Schema
+from ..schema import Schema
 from ..settings import Settings, load_settings
 from ..task import TASK
 from . import paths
@@ -33,15 +33,10 @@ TYPES = {
 }
 
 
-def column_type(column: Column) -> DataType:
-    """The MLflow type of a feature."""
-    return TYPES[column.type]
-
-
 def signature(schema: Schema) -> ModelSignature:
     """The columns that the model takes, with their types."""
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(column_type(column), name, required=not column.nullable) for name, column in schema.features.items()
+        ColSpec(TYPES[column.type], name, required=not column.nullable) for name, column in schema.features.items()
     ]
     first = schema.classes[0] if schema.classes else 0.0
     kinds = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str: DataType.string}
