@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,42 +38,50 @@ def call(url: str, body: Any = None) -> tuple[int, Any]:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_for(url: str, seconds: float = START_SECONDS) -> None:
-    """Wait until an address answers 200."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait_for(url: str, process: subprocess.Popen, log: Path | None = None) -> None:
+    """Wait until an address answers 200; one that ends before, or takes too long, is told with what it printed."""
+    deadline = time.monotonic() + START_SECONDS
+    problem = ""
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except OSError:
+                problem = f"status {answer.status}"
+        except OSError as error:
+            problem = str(error)
             time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer in {seconds} s")
+    printed = log.read_text()[-4000:] if log else ""
+    raise AssertionError(f"{url}: {problem}; exit code {process.poll()}\n{printed}")
 
 
 @contextmanager
 def background(project: Path, *words: str, ready: str, **environment: str) -> Iterator[None]:
-    """A task that goes on, stopped in the end as Ctrl-C would."""
-    with (project / "background.log").open("ab") as log:
+    """A task that goes on, stopped in the end as Ctrl-C would; each attempt has a log of its own."""
+    log = project / "background.log"
+    with log.open("wb") as output:
         process = subprocess.Popen(
             ["make", *words],
             cwd=project,
             env={**os.environ, **environment},
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
     try:
-        wait_for(ready)
+        wait_for(ready, process, log)
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=60)
 
 

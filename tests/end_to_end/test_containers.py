@@ -89,7 +89,7 @@ def test_the_images_build_and_run(engine: Engine, renders: PristineRenders, tmp_
     command = [str(engine.command), "run", "--user", "10001", "--env", f"SERVE_PORT={port}", container, "--"]
     server = subprocess.Popen([*command, "python", "-m", "harness.serving"])
     try:
-        wait_for(f"http://127.0.0.1:{port}/health/ready")
+        wait_for(f"http://127.0.0.1:{port}/health/ready", server)
         _, described = call(f"http://127.0.0.1:{port}/openapi.json")
         status, answer = call(f"http://127.0.0.1:{port}/predict", described["x-example"])
         assert status == 200, answer

