@@ -3,14 +3,14 @@
 from threading import Thread
 from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.server import MPServer
 
 from ..cli import UserError, reason, run
 from ..settings import PACKAGE, load_settings
 
 
-class Server(Granian):
+class Server(MPServer):
     """Granian, stopped by any number of signals.
 
     Granian 2.8 sets a threading.Event in its signal handler. A second signal, or a worker that ends at that moment,
