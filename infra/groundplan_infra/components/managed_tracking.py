@@ -1,0 +1,57 @@
+"""SageMaker's managed MLflow: a tracking server without a server."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from groundplan_infra import iam
+from groundplan_infra.components.base import Component
+from groundplan_infra.config import ManagedTracking as ManagedTrackingConfig
+from groundplan_infra.context import Context
+
+
+@dataclass(frozen=True)
+class ManagedTrackingArgs:
+    """`config`: the tracking section; `artifacts`: bucket of the artifacts; `key_arn`: its key."""
+
+    config: ManagedTrackingConfig
+    artifacts: aws.s3.Bucket
+    key_arn: pulumi.Input[str]
+
+
+class ManagedTracking(Component):
+    """An MLflow App. People and machines sign each request with their AWS identity; nothing is reachable without."""
+
+    uri: pulumi.Output[str]
+    client_statements: list[iam.Statement]
+
+    def __init__(
+        self, name: str, context: Context, args: ManagedTrackingArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("ManagedTracking", name, context, opts)
+        role = aws.iam.Role(
+            self.child("app"),
+            assume_role_policy=iam.trust("sagemaker", context.account),
+            tags=self.tags(self.child("app")),
+            opts=self.options(),
+        )
+        policy = aws.iam.RolePolicy(
+            self.child("app"),
+            role=role.id,
+            policy=iam.document(*iam.read_write(args.artifacts.arn), iam.use_key(args.key_arn)),
+            opts=self.options(),
+        )
+        app = aws.sagemaker.MlflowApp(
+            self.child("app"),
+            name=self.child("app"),
+            role_arn=role.arn,
+            artifact_store_uri=pulumi.Output.concat("s3://", args.artifacts.id),
+            weekly_maintenance_window_start=args.config.weekly_maintenance,
+            tags=self.tags(self.child("app")),
+            opts=self.options(stateful=True, depends_on=[policy]),
+        )
+        self.uri = app.arn
+        # CallMlflowAppApi is the permission that the App itself asks for; sagemaker-mlflow:* alone is refused.
+        self.client_statements = [iam.allow(["sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"], app.arn)]
+        self.register_outputs({"uri": self.uri})

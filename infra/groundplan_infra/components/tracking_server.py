@@ -1,0 +1,267 @@
+"""MLflow on ECS Fargate: the tracking server that we run ourselves."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from groundplan_infra import iam
+from groundplan_infra.components.base import Component
+from groundplan_infra.components.database import Database, DatabaseArgs
+from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
+from groundplan_infra.components.network import Network
+from groundplan_infra.components.storage import Storage
+from groundplan_infra.config import ServerTracking
+from groundplan_infra.context import Context
+
+PORT = 5000
+# What infra/images/tracking/Dockerfile installs; the tag under which it is pushed.
+IMAGE_TAG = "mlflow-3.17.2"
+TARGET_CPU_PERCENT = 70
+
+
+@dataclass(frozen=True)
+class TrackingServerArgs:
+    """`config`: the tracking section; `image`: what runs; the rest: where it runs and what it uses."""
+
+    config: ServerTracking
+    image: pulumi.Input[str]
+    network: Network
+    storage: Storage
+    data_key_arn: pulumi.Input[str]
+    logs_key_arn: pulumi.Input[str]
+
+
+class TrackingServer(Component):
+    """A service behind TLS. MLflow's own accounts guard it, for people (browser) and machines (user and password in the
+    environment) alike; the first start makes the administrator's password and keeps it in `secret`. Clients move artifacts
+    straight to the bucket, by URLs that the server signs."""
+
+    uri: pulumi.Output[str]
+    secret: aws.secretsmanager.Secret
+    client_statements: list[iam.Statement]
+
+    def __init__(
+        self, name: str, context: Context, args: TrackingServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("TrackingServer", name, context, opts)
+        self.args = args
+        network, config = args.network, args.config
+        self.secret = aws.secretsmanager.Secret(
+            self.child("admin"),
+            description="User, password and session key of the tracking server; it writes them at its first start",
+            kms_key_id=args.data_key_arn,
+            recovery_window_in_days=30 if context.guarded else 7,
+            tags=self.tags(self.child("admin")),
+            opts=self.options(stateful=True),
+        )
+        self.security_group = aws.ec2.SecurityGroup(
+            name,
+            vpc_id=network.vpc.id,
+            description="The tracking server",
+            tags=self.tags(name),
+            opts=self.options(),
+        )
+        egress_anywhere(self, "out", self.security_group)
+        self.database = Database(
+            self.child("database"),
+            context,
+            DatabaseArgs(config, network.vpc.id, network.private_subnet_ids, args.data_key_arn),
+            self.options(),
+        )
+        self.database.allow_from("server", self.security_group.id)
+        self.balancer = LoadBalancer(
+            self.child("balancer"),
+            context,
+            LoadBalancerArgs(
+                vpc_id=network.vpc.id,
+                vpc_cidr=network.args.config.cidr,
+                public_subnet_ids=network.public_subnet_ids,
+                private_subnet_ids=network.private_subnet_ids,
+                allowed_cidrs=config.allowed_cidrs,
+                domain=config.domain,
+                certificate_arn=config.certificate_arn,
+                hosted_zone_id=config.hosted_zone_id,
+                logs_bucket=args.storage.logs,
+                logs_bucket_ready=args.storage.logs_policy,
+                target_port=PORT,
+                health_path="/health",
+                web_acl=config.web_acl,
+            ),
+            self.options(),
+        )
+        self.balancer.allow_to("server", self.security_group)
+        self.log_group = aws.cloudwatch.LogGroup(
+            name,
+            name=f"/groundplan/{context.prefix}/tracking",
+            retention_in_days=context.log_days,
+            kms_key_id=args.logs_key_arn,
+            tags=self.tags(name),
+            opts=self.options(),
+        )
+        self.service = self.run()
+        self.scale()
+        self.uri = pulumi.Output.from_input(self.balancer.url)
+        self.client_statements = [
+            iam.allow("secretsmanager:GetSecretValue", self.secret.arn),
+            *iam.read_write(args.storage.artifacts.arn),
+        ]
+        self.register_outputs({"uri": self.uri, "secret_arn": self.secret.arn})
+
+    def role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
+        """A role of the task."""
+        name = self.child(purpose)
+        role = aws.iam.Role(
+            name,
+            assume_role_policy=iam.trust("ecs-tasks", self.context.account),
+            tags=self.tags(name),
+            opts=self.options(),
+        )
+        aws.iam.RolePolicy(name, role=role.id, policy=iam.document(*statements), opts=self.options())
+        return role
+
+    def run(self) -> aws.ecs.Service:
+        """Cluster, task and service."""
+        args, config, network = self.args, self.args.config, self.args.network
+        cluster = aws.ecs.Cluster(
+            self.name,
+            settings=[{"name": "containerInsights", "value": "enabled"}],
+            tags=self.tags(self.name),
+            opts=self.options(),
+        )
+        capacity = "FARGATE_SPOT" if config.spot else "FARGATE"
+        providers = aws.ecs.ClusterCapacityProviders(
+            self.name,
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            opts=self.options(),
+        )
+        use_data_key = iam.use_key(args.data_key_arn)
+        execution = self.role(
+            "execution",
+            iam.allow("ecr:GetAuthorizationToken", "*"),
+            iam.allow(
+                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+                self.images_arn(),
+            ),
+            iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(self.log_group.arn, ":*")),
+            iam.allow("secretsmanager:GetSecretValue", self.database.secret_arn),
+            use_data_key,
+        )
+        task = self.role(
+            "task",
+            *iam.read_write(args.storage.artifacts.arn),
+            iam.allow(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], self.secret.arn),
+            use_data_key,
+        )
+        definition = aws.ecs.TaskDefinition(
+            self.name,
+            family=self.name,
+            cpu=str(config.cpu),
+            memory=str(config.memory),
+            network_mode="awsvpc",
+            requires_compatibilities=["FARGATE"],
+            runtime_platform={"cpu_architecture": "X86_64", "operating_system_family": "LINUX"},
+            execution_role_arn=execution.arn,
+            task_role_arn=task.arn,
+            container_definitions=pulumi.Output.json_dumps([self.container()]),
+            tags=self.tags(self.name),
+            opts=self.options(),
+        )
+        return aws.ecs.Service(
+            self.name,
+            cluster=cluster.arn,
+            task_definition=definition.arn,
+            desired_count=config.tasks,
+            capacity_provider_strategies=[{"capacity_provider": capacity, "weight": 1}],
+            deployment_circuit_breaker={"enable": True, "rollback": True},
+            deployment_minimum_healthy_percent=100,
+            deployment_maximum_percent=200,
+            health_check_grace_period_seconds=120,
+            load_balancers=[
+                {
+                    "target_group_arn": self.balancer.target_group.arn,
+                    "container_name": "mlflow",
+                    "container_port": PORT,
+                }
+            ],
+            network_configuration={
+                "subnets": network.workload_subnet_ids,
+                "security_groups": [self.security_group.id],
+                "assign_public_ip": network.workloads_are_public,
+            },
+            propagate_tags="SERVICE",
+            tags=self.tags(self.name),
+            opts=self.options(depends_on=[self.balancer.listener, providers], ignore_changes=["desiredCount"]),
+        )
+
+    def images_arn(self) -> pulumi.Output[str]:
+        """The repositories of this stack's registry."""
+        context = self.context
+        place = pulumi.Output.concat("arn:aws:ecr:", context.region, ":", context.account)
+        return pulumi.Output.concat(place, f":repository/{context.prefix}/*")
+
+    def container(self) -> dict[str, object]:
+        """The MLflow container; entrypoint.py of its image reads these variables."""
+        args, database = self.args, self.database
+        environment = {
+            "DATABASE_HOST": database.instance.address,
+            "DATABASE_NAME": database.instance.db_name,
+            "DATABASE_USER": database.instance.username,
+            "ARTIFACTS": pulumi.Output.concat("s3://", args.storage.artifacts.id),
+            "ADMIN_SECRET": self.secret.arn,
+            "ALLOWED_HOSTS": args.config.domain,
+            "AWS_REGION": self.context.region,
+            "PORT": str(PORT),
+        }
+        return {
+            "name": "mlflow",
+            "image": args.image,
+            "essential": True,
+            "readonlyRootFilesystem": False,
+            "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
+            "environment": [{"name": name, "value": value} for name, value in environment.items()],
+            "secrets": [
+                {
+                    "name": "DATABASE_PASSWORD",
+                    "valueFrom": pulumi.Output.concat(database.secret_arn, ":password::"),
+                }
+            ],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self.log_group.name,
+                    "awslogs-region": self.context.region,
+                    "awslogs-stream-prefix": "mlflow",
+                },
+            },
+        }
+
+    def scale(self) -> None:
+        """More tasks when the processors are busy."""
+        config = self.args.config
+        cluster = self.service.cluster.apply(lambda arn: arn.rsplit("/", 1)[-1])
+        target = aws.appautoscaling.Target(
+            self.name,
+            service_namespace="ecs",
+            scalable_dimension="ecs:service:DesiredCount",
+            resource_id=pulumi.Output.concat("service/", cluster, "/", self.service.name),
+            min_capacity=config.tasks,
+            max_capacity=config.max_tasks,
+            tags=self.tags(self.name),
+            opts=self.options(),
+        )
+        aws.appautoscaling.Policy(
+            self.name,
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration={
+                "target_value": TARGET_CPU_PERCENT,
+                "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+                "scale_in_cooldown": 300,
+                "scale_out_cooldown": 60,
+            },
+            opts=self.options(),
+        )

@@ -1,0 +1,213 @@
+"""What moto 5.2.5 answers wrongly, put right. Each patch names the defect; the tests show that each is still needed.
+
+Calls that moto does not know at all stand in moto_supplements.py. All of them are worth sending upstream.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.budgets.models import budgets_backends
+from moto.budgets.responses import BudgetsResponse
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.eks.models import EKSBackend, Nodegroup
+from moto.eks.responses import EKSResponse
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.rds.models import DBInstance, RDSBackend
+from moto.s3.models import FakeBucket
+
+MOTO_VERSION = "5.2.5"
+ECS_FIELDS = {
+    "enableExecuteCommand": "enable_execute_command",
+    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+    "deploymentConfiguration": "deployment_configuration",
+    "capacityProviderStrategy": "capacity_provider_strategy",
+    "propagateTags": "propagate_tags",
+}
+EKS_FIELDS = {"accessConfig": "access_config", "upgradePolicy": "upgrade_policy"}
+
+
+def wrapped(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
+    """Replace a method by a function that gets the method it replaces as its first argument."""
+    original = getattr(owner, name)
+
+    def replace(patch: Callable[..., Any]) -> None:
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return patch(original, self, *args, **kwargs)
+
+        setattr(owner, name, method)
+
+    return replace
+
+
+def apply() -> None:
+    """Apply all patches to this process."""
+    for patch in (s3_conditions, s3_logging, rds, application_autoscaling, budgets, ecs_service, eks_cluster):
+        patch()
+
+
+def s3_conditions() -> None:
+    """Bucket policies: a Deny under a condition denies everything, since conditions are not evaluated.
+
+    The emulator listens on this machine alone, which counts as secure transport; so conditional denials do not apply.
+    """
+
+    @wrapped(IAMPolicyStatement, "is_action_permitted")
+    def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> PermissionResult:
+        if self._statement.get("Effect") == "Deny" and self._statement.get("Condition"):
+            return PermissionResult.NEUTRAL
+        result: PermissionResult = original(self, *args, **kwargs)
+        return result
+
+
+def s3_logging() -> None:
+    """Access logs: a policy whose principal is `*` is a crash, and a wider resource than the prefix is not understood."""
+
+    def allows(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
+        statements = json.loads(target_bucket.policy.decode())["Statement"] if target_bucket.policy else []
+        wanted = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}object"
+        return any(
+            statement["Effect"] == "Allow"
+            and statement["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+            and "s3:PutObject" in statement["Action"]
+            and fnmatchcase(wanted, statement["Resource"])
+            for statement in statements
+        )
+
+    setattr(FakeBucket, "_log_permissions_enabled_policy", staticmethod(allows))
+
+
+def rds() -> None:
+    """Databases: all have the same resource id; a changed subnet group is lost."""
+
+    @wrapped(DBInstance, "__init__")
+    def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
+
+    @wrapped(RDSBackend, "modify_db_subnet_group")
+    def _(original: Any, self: Any, subnet_name: str, *args: Any, **kwargs: Any) -> Any:
+        group = original(self, subnet_name, *args, **kwargs)
+        self.subnet_groups[subnet_name] = group
+        return group
+
+
+def application_autoscaling() -> None:
+    """Scalable targets: tags are neither kept nor listed."""
+    tags: dict[str, dict[str, str]] = {}
+
+    @wrapped(ApplicationAutoScalingResponse, "register_scalable_target")
+    def _(original: Any, self: Any) -> str:
+        answer: str = original(self)
+        tags.setdefault(json.loads(answer)["ScalableTargetARN"], {}).update(self._get_param("Tags") or {})
+        return answer
+
+    def list_tags(self: Any) -> str:
+        return json.dumps({"Tags": tags.get(self._get_param("ResourceARN"), {})})
+
+    def tag(self: Any) -> str:
+        tags.setdefault(self._get_param("ResourceARN"), {}).update(self._get_param("Tags"))
+        return "{}"
+
+    def untag(self: Any) -> str:
+        for key in self._get_param("TagKeys"):
+            tags.get(self._get_param("ResourceARN"), {}).pop(key, None)
+        return "{}"
+
+    setattr(ApplicationAutoScalingResponse, "list_tags_for_resource", list_tags)
+    setattr(ApplicationAutoScalingResponse, "tag_resource", tag)
+    setattr(ApplicationAutoScalingResponse, "untag_resource", untag)
+
+
+def budgets() -> None:
+    """Budgets: subscribers, tags and changes are not implemented."""
+    tags: dict[str, list[dict[str, str]]] = {}
+
+    def budget_of(self: Any) -> Any:
+        account = self._get_param("AccountId")
+        return budgets_backends[self.current_account][self.partition].budgets[account][self._get_param("BudgetName")]
+
+    @wrapped(BudgetsResponse, "create_budget")
+    def _(original: Any, self: Any) -> Any:
+        answer = original(self)
+        name = self._get_param("Budget")["BudgetName"]
+        tags[f"arn:aws:budgets::{self._get_param('AccountId')}:budget/{name}"] = self._get_param("ResourceTags") or []
+        return answer
+
+    def describe_subscribers(self: Any) -> str:
+        wanted = self._get_param("Notification")
+        for each in budget_of(self).notifications:
+            if same_notification(each.details, wanted):
+                return json.dumps({"Subscribers": each.subscribers})
+        return json.dumps({"Subscribers": []})
+
+    def update(self: Any) -> str:
+        changed = self._get_param("NewBudget")
+        account = budgets_backends[self.current_account][self.partition].budgets[self._get_param("AccountId")]
+        account[changed["BudgetName"]].budget.update(changed)
+        return "{}"
+
+    def list_tags(self: Any) -> str:
+        return json.dumps({"ResourceTags": tags.get(self._get_param("ResourceARN"), [])})
+
+    def tag(self: Any) -> str:
+        arn, new = self._get_param("ResourceARN"), self._get_param("ResourceTags")
+        kept = [each for each in tags.get(arn, []) if each["Key"] not in {added["Key"] for added in new}]
+        tags[arn] = kept + new
+        return "{}"
+
+    setattr(BudgetsResponse, "describe_subscribers_for_notification", describe_subscribers)
+    setattr(BudgetsResponse, "update_budget", update)
+    setattr(BudgetsResponse, "list_tags_for_resource", list_tags)
+    setattr(BudgetsResponse, "tag_resource", tag)
+
+
+def same_notification(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two notifications are the same, whatever type their threshold has."""
+    keys = ("NotificationType", "ComparisonOperator")
+    return all(one.get(key) == other.get(key) for key in keys) and float(one["Threshold"]) == float(other["Threshold"])
+
+
+def keep(self: Any, thing: Any, fields: dict[str, str]) -> None:
+    """Keep request parameters on a thing, so that descriptions of it show them."""
+    for parameter, attribute in fields.items():
+        value = self._get_param(parameter)
+        if value is not None:
+            setattr(thing, attribute, value)
+
+
+def ecs_service() -> None:
+    """Services: several fields are not returned."""
+    for call in ("create_service", "update_service"):
+
+        @wrapped(EC2ContainerServiceResponse, call)
+        def _(original: Any, self: Any) -> Any:
+            answer: Any = original(self)
+            keep(self, answer.result["service"], ECS_FIELDS)
+            return answer
+
+
+def eks_cluster() -> None:
+    """Clusters: access and upgrade settings are not returned; node groups get a key that nobody asked for."""
+
+    @wrapped(EKSResponse, "create_cluster")
+    def _(original: Any, self: Any) -> Any:
+        answer: Any = original(self)
+        keep(self, answer.result["cluster"], EKS_FIELDS)
+        return answer
+
+    @wrapped(Nodegroup, "__init__")
+    def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if not kwargs.get("remote_access"):
+            self.remote_access = None
+        if kwargs.get("launch_template"):
+            self.disk_size = None
+
+    @wrapped(EKSBackend, "create_nodegroup")
+    def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        kwargs["version"] = kwargs.get("version") or self.clusters[kwargs["cluster_name"]].version
+        return original(self, *args, **kwargs)

@@ -1,0 +1,171 @@
+"""One stack and the engine that runs it: `preview`, `up`, `refresh`, `destroy`, `outputs`."""
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groundplan_infra.config import NAMESPACE
+from groundplan_infra.engine import emulator
+from groundplan_infra.engine.aws_plugin import Plugin, find_plugin
+from groundplan_infra.engine.cli import Cli, find_cli
+from groundplan_infra.engine.folders import EngineError, say, state_folder
+
+LIMIT_SECONDS = 3600
+INTERRUPT_SECONDS = 60
+SALT = "encryptionsalt:"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A stack `name` of the program in `program`. `emulated`: it runs against the embedded AWS, with state beside it."""
+
+    program: Path
+    name: str
+    emulated: bool
+
+    @cached_property
+    def cli(self) -> Cli:
+        """The Pulumi CLI."""
+        return find_cli()
+
+    @cached_property
+    def plugin(self) -> Plugin:
+        """The AWS plugin."""
+        return find_plugin(self.cli)
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What the engine's process is told."""
+        folders = [str(self.cli.folder), *([str(self.plugin.folder)] if self.plugin.folder else [])]
+        own = {
+            "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")]),
+            "GROUNDPLAN_PYTHON": sys.executable,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DIY_BACKEND_DISABLE_LEGACY_WARNING": "true",
+        }
+        return {**os.environ, **own, **(self.local_environment() if self.emulated else {})}
+
+    def local_environment(self) -> dict[str, str]:
+        """State and passphrase of emulated stacks: kept beside the emulator, and of no use without it."""
+        aws = emulator.ensure()
+        folder = Path(aws.folder)
+        (folder / "state").mkdir(exist_ok=True)
+        passphrase = folder / "passphrase"
+        if not passphrase.exists():
+            passphrase.touch(mode=0o600)
+            passphrase.write_text(secrets.token_urlsafe(24))
+        return {
+            **aws.environment,
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            "PULUMI_HOME": str(state_folder() / "pulumi"),
+            # Nothing of an emulated stack may reach a real account.
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the engine works: the program's folder, or for emulated stacks a copy of its settings with links to the rest.
+
+        The engine writes the salt of the passphrase into the stack's settings; those of emulated stacks are of one day only.
+        """
+        if not self.emulated:
+            return self.program
+        work = Path(emulator.ensure().folder) / "programs" / hashlib.sha256(str(self.program).encode()).hexdigest()[:12]
+        work.mkdir(parents=True, exist_ok=True)
+        for there in self.program.iterdir():
+            here = work / there.name
+            if there.name == f"Pulumi.{self.name}.yaml":
+                salt = (
+                    [line for line in here.read_text().splitlines() if line.startswith(SALT)] if here.exists() else []
+                )
+                here.write_text("\n".join([there.read_text().rstrip(), *salt, ""]))
+            elif there.name == "Pulumi.yaml":
+                here.write_text(there.read_text())
+            elif not here.is_symlink() and not there.name.startswith("Pulumi."):
+                here.symlink_to(there)
+        return work
+
+    def run(self, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run the CLI on this stack; its output is shown as it comes, or kept where `quiet`."""
+        command = [str(self.cli.command), *words, "--cwd", str(self.folder), "--non-interactive"]
+        process = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+        )
+        try:
+            out, err = process.communicate(timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            stop(process)
+            raise EngineError(f"pulumi {words[0]} took over {LIMIT_SECONDS} s and was stopped; run it again") from None
+        except KeyboardInterrupt:
+            # The terminal has sent the signal to the engine too; it finishes what has begun.
+            process.wait(timeout=INTERRUPT_SECONDS)
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
+
+    def select(self) -> None:
+        """Make this stack the current one; create it where it does not exist."""
+        done = self.run("stack", "select", self.name, "--create", quiet=True)
+        if done.returncode:
+            raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
+
+    def operate(self, operation: str, *options: str) -> int:
+        """`preview`, `up`, `refresh` or `destroy`; gives the engine's exit code."""
+        say(f"engine: pulumi {self.cli.origin}; AWS plugin: {self.plugin.origin}")
+        if self.emulated:
+            say(f"AWS: embedded, a stand-in (moto) at {emulator.ensure().url}")
+        self.select()
+        words = [operation, "--stack", self.name, *options]
+        if operation != "preview":
+            words += ["--yes", "--skip-preview"]
+        return self.run(*words).returncode
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; empty where it was never brought up."""
+        done = self.run("stack", "output", "--json", "--stack", self.name, quiet=True)
+        if done.returncode:
+            raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
+        return dict(json.loads(done.stdout or "{}"))
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ask the engine to end, and then make it."""
+    process.terminate()
+    try:
+        process.wait(timeout=INTERRUPT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else "no message"
+
+
+def open_session(program: Path, name: str) -> Session:
+    """The session of a stack, whose file says whether it is emulated; raises EngineError where there is no such file."""
+    file = program / f"Pulumi.{name}.yaml"
+    if not file.exists():
+        there = sorted(path.name.split(".")[1] for path in program.glob("Pulumi.*.yaml"))
+        raise EngineError(f"{program} has no {file.name}; ENV is one of {', '.join(there) or 'none yet'}")
+    try:
+        values: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise EngineError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
+    return Session(program.resolve(), name, emulated=bool(values.get(f"{NAMESPACE}:emulated")))

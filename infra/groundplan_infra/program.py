@@ -1,0 +1,70 @@
+"""What the two Pulumi programs do: read the stack's configuration, build it, export its outputs."""
+
+import json
+import os
+from dataclasses import fields
+
+import pulumi
+import pulumi_aws as aws
+
+from groundplan_infra import contract
+from groundplan_infra.config import ConfigError, PlatformConfig, ProjectConfig, StackConfig, from_engine, parse
+from groundplan_infra.context import Context
+from groundplan_infra.platform import Platform
+from groundplan_infra.project import Project
+from groundplan_infra.provider import make_provider
+
+
+def engine_values() -> dict[str, object]:
+    """The configuration that the engine hands to this program."""
+    return from_engine(json.loads(os.environ.get("PULUMI_CONFIG", "{}")))
+
+
+def connect(config: StackConfig) -> tuple[pulumi.ResourceOptions, pulumi.Output[str]]:
+    """Options that bind a root component to AWS, and the account's number."""
+    provider = make_provider(config)
+    identity = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=provider))
+    return pulumi.ResourceOptions(providers=[provider]), identity.account_id
+
+
+def build_platform(config: PlatformConfig) -> Platform:
+    """A platform and its outputs."""
+    options, account = connect(config)
+    context = Context(config, account, log_days=config.observability.log_days)
+    platform = Platform(context.prefix, context, config, options)
+    contract.export({field.name: getattr(platform.outputs, field.name) for field in fields(platform.outputs)})
+    return platform
+
+
+def build_project(config: ProjectConfig) -> Project:
+    """A project on a shared platform, or with one of its own, and its outputs."""
+    options, account = connect(config)
+    context = Context(config, account, project="project")
+    if config.platform == "standalone":
+        own = config.platform_config()
+        shared = Context(own, account, log_days=own.observability.log_days)
+        outputs = Platform(f"{context.prefix}-base", shared, own, options).outputs
+        context = Context(config, account, project="project", log_days=own.observability.log_days)
+    else:
+        outputs = contract.from_stack(pulumi.StackReference(config.platform_stack))
+    project = Project(context.prefix, context, config, outputs, options)
+    contract.export(project.outputs)
+    return project
+
+
+def run_platform() -> None:
+    """The program of `infra/`."""
+    source = f"Pulumi.{pulumi.get_stack()}.yaml"
+    try:
+        build_platform(parse(PlatformConfig, engine_values(), source))
+    except ConfigError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def run_project() -> None:
+    """The program of a generated repository's `infra/`."""
+    source = f"Pulumi.{pulumi.get_stack()}.yaml"
+    try:
+        build_project(parse(ProjectConfig, engine_values(), source))
+    except ConfigError as error:
+        raise pulumi.RunError(str(error)) from None
