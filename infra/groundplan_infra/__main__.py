@@ -1,4 +1,4 @@
-"""`python -m groundplan_infra TASK --env ENV`: what the tasks `preview`, `up`, `destroy`, `outputs` and the like run."""
+"""`python -m groundplan_infra TASK --env ENV`: what the tasks `preview`, `up`, `destroy`, `connect`, `cost` and so on run."""
 
 import argparse
 import json
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from groundplan_infra.config import ConfigError
 from groundplan_infra.contract import ContractError
-from groundplan_infra.engine.folders import EngineError
-from groundplan_infra.engine.session import open_session
+from groundplan_infra.engine.folders import EngineError, say
 
 OPERATIONS = ("preview", "up", "refresh", "destroy")
 
@@ -16,26 +15,65 @@ OPERATIONS = ("preview", "up", "refresh", "destroy")
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="groundplan-infra")
-    parser.add_argument("task", choices=[*OPERATIONS, "outputs"])
+    parser.add_argument("task", choices=[*OPERATIONS, "outputs", "connect", "cost", "diagram"])
     parser.add_argument("--env", required=True, help="stack, as in Pulumi.<env>.yaml")
     parser.add_argument("--program", type=Path, default=Path(), help="folder of Pulumi.yaml")
-    parser.add_argument("options", nargs="*", help="passed on to pulumi, after --")
-    return parser.parse_args(words)
+    parser.add_argument("--repository", type=Path, default=Path(), help="for connect: the repository to join")
+    parser.add_argument("--against", default="", help="for cost: the stack to compare with")
+    parser.epilog = "What follows -- is passed on to pulumi."
+    own, _, passed_on = partition(words)
+    arguments = parser.parse_args(own)
+    arguments.options = passed_on
+    return arguments
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Do the task; gives the exit code."""
+def partition(words: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """The words before, at and after the first `--`."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place : place + 1], words[place + 1 :]
+
+
+def run_engine(arguments: argparse.Namespace) -> int:
+    """A task that needs the engine; gives the exit code."""
+    from groundplan_infra.connect import connect
+    from groundplan_infra.contract import validate
+    from groundplan_infra.engine import emulator
+    from groundplan_infra.engine.session import open_session
+
     session = open_session(arguments.program, arguments.env)
     if arguments.task in OPERATIONS:
         return session.operate(arguments.task, *arguments.options)
-    print(json.dumps(session.outputs(), indent=2))
+    outputs = session.outputs()
+    if arguments.task == "outputs":
+        print(json.dumps(outputs, indent=2))
+        return 0
+    aws = emulator.ensure().environment if session.emulated else {}
+    written = connect(arguments.repository, validate(outputs, arguments.env), aws)
+    say(f"wrote {' and '.join(str(path) for path in written)}: MLflow and DVC use stack {arguments.env} from now on")
+    return 0
+
+
+def run_graph(arguments: argparse.Namespace) -> int:
+    """A task that needs the graph alone; prints what it finds."""
+    from groundplan_infra import cost, diagram, stacks
+
+    def graph(env: str) -> stacks.Graph:
+        return stacks.graph_of(arguments.program / f"Pulumi.{env}.yaml")
+
+    if arguments.task == "diagram":
+        print(diagram.mermaid(graph(arguments.env)), end="")
+    elif arguments.against:
+        print(cost.delta(cost.estimate(graph(arguments.against)), cost.estimate(graph(arguments.env))))
+    else:
+        print(cost.report(cost.estimate(graph(arguments.env))))
     return 0
 
 
 def main() -> int:
     """One clear line for what a person can put right."""
+    arguments = parse_arguments(sys.argv[1:])
     try:
-        return run(parse_arguments(sys.argv[1:]))
+        return run_graph(arguments) if arguments.task in ("cost", "diagram") else run_engine(arguments)
     except (EngineError, ConfigError, ContractError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -114,20 +114,20 @@ class Storage(Section):
 class NoTracking(Section):
     """No tracking server; runs are kept in each repository's own database, artifacts in the bucket."""
 
-    kind: Literal["none"] = "none"
+    kind: Literal["none"] = Field("none", description="This choice.")
 
 
 class ManagedTracking(Section):
     """SageMaker's managed MLflow App: no server of ours, no hourly price."""
 
-    kind: Literal["managed"] = "managed"
+    kind: Literal["managed"] = Field("managed", description="This choice.")
     weekly_maintenance: str = Field("Sun:03:00", description="Start of the maintenance window, UTC.")
 
 
 class ServerTracking(Section):
     """MLflow on ECS Fargate behind a load balancer, with PostgreSQL."""
 
-    kind: Literal["server"] = "server"
+    kind: Literal["server"] = Field("server", description="This choice.")
     domain: str = Field(description="Host name of the server, as mlflow.example.com.")
     certificate_arn: str = Field(
         "",
@@ -171,7 +171,7 @@ class ServerTracking(Section):
 class ExistingTracking(Section):
     """A tracking server that somebody else runs."""
 
-    kind: Literal["existing"] = "existing"
+    kind: Literal["existing"] = Field("existing", description="This choice.")
     uri: str = Field(
         pattern=r"^(https://|arn:aws:sagemaker:)", description="Its address; https, or an ARN of SageMaker."
     )
@@ -202,13 +202,13 @@ class Gpu(Section):
 class NoCompute(Section):
     """No cluster; training runs on the laptop or in CI."""
 
-    kind: Literal["none"] = "none"
+    kind: Literal["none"] = Field("none", description="This choice.")
 
 
 class BatchCompute(Section):
     """AWS Batch: queues of jobs, no machine while there are none."""
 
-    kind: Literal["batch"] = "batch"
+    kind: Literal["batch"] = Field("batch", description="This choice.")
     max_vcpus: int = Field(32, ge=2, description="The most vCPUs of CPU machines at one time.")
     spot: bool = Field(True, description="Run jobs on Spot machines; they are started again when one is taken away.")
     instance_types: list[str] = Field(
@@ -220,7 +220,7 @@ class BatchCompute(Section):
 class EksCompute(Section):
     """A Kubernetes cluster."""
 
-    kind: Literal["eks"] = "eks"
+    kind: Literal["eks"] = Field("eks", description="This choice.")
     version: str = Field("1.34", pattern=r"^1\.\d\d$", description="Kubernetes version.")
     public_cidrs: list[str] = Field([], description="Ranges that reach the API from outside; empty leaves it private.")
     admin_role_arns: list[str] = Field([], description="IAM roles that administer the cluster.")

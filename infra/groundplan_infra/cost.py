@@ -1,7 +1,6 @@
 """What a stack costs a month before data and jobs, from its graph and an offline, dated table of prices."""
 
 import importlib.resources
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from groundplan_infra.config import ConfigError
 from groundplan_infra.graph import Graph, Resource
 
 MIB_PER_GB = 1024
@@ -53,7 +53,7 @@ class PriceTable(BaseModel):
         return self.prices[name].usd * (self.hours if name.endswith("_hour") else 1)
 
 
-class UnknownPriceError(Exception):
+class UnknownPriceError(ConfigError):
     """The table has no price of something that costs by the hour; the message says which, and where to add it."""
 
 
@@ -222,7 +222,9 @@ def warnings(graph: Graph, table: PriceTable) -> list[str]:
         for kind in resources["instanceTypes"]:
             if kind[0] in "gp" and kind in table.instances.usd_hour:
                 usd = table.instances.usd_hour[kind]
-                found.append(f"{environment.name}: a {kind} costs {usd:.2f} USD an hour, {usd * table.hours:.0f} a month")
+                found.append(
+                    f"{environment.name}: a {kind} costs {usd:.2f} USD an hour, {usd * table.hours:.0f} a month"
+                )
     return found
 
 
@@ -251,9 +253,3 @@ def delta(before: Estimate, after: Estimate) -> str:
     lines.append(f"| **total** | **{before.total:.2f}** | **{after.total:.2f}** | **{change:+.2f}** |")
     added = [each for each in after.warnings if each not in before.warnings]
     return "\n".join([*lines, *(["", *(f"- {each}" for each in added)] if added else [])])
-
-
-def as_json(found: Estimate) -> str:
-    """The estimate for machines."""
-    items = [line.__dict__ for line in found.lines]
-    return json.dumps({"total": found.total, "components": found.by_component(), "lines": items}, indent=2)

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.network import ANYWHERE
-from groundplan_infra.context import Context
+from groundplan_infra.context import Context, fit
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 IDLE_SECONDS = 120
@@ -50,10 +50,10 @@ class LoadBalancer(Component):
         self.args = args
         self.internal = not args.allowed_cidrs
         self.security_group = self.firewall()
-        short = f"{context.config.name[:5].rstrip('-')}-"
+        # AWS takes 32 characters here, and the engine adds eight.
+        short = fit(name, 24)
         self.balancer = aws.lb.LoadBalancer(
-            name,
-            name_prefix=short,
+            short,
             load_balancer_type="application",
             internal=self.internal,
             subnets=args.private_subnet_ids if self.internal else args.public_subnet_ids,
@@ -66,8 +66,7 @@ class LoadBalancer(Component):
             opts=self.options(depends_on=[args.logs_bucket_ready]),
         )
         self.target_group = aws.lb.TargetGroup(
-            name,
-            name_prefix=short,
+            short,
             vpc_id=args.vpc_id,
             port=args.target_port,
             protocol="HTTP",

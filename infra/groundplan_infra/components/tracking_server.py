@@ -174,6 +174,7 @@ class TrackingServer(Component):
             task_definition=definition.arn,
             desired_count=config.tasks,
             capacity_provider_strategies=[{"capacity_provider": capacity, "weight": 1}],
+            availability_zone_rebalancing="ENABLED",
             deployment_circuit_breaker={"enable": True, "rollback": True},
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,

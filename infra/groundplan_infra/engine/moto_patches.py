@@ -8,15 +8,20 @@ import uuid
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import unquote
 
+from moto.amp.responses import PrometheusServiceResponse
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.backup.responses import BackupResponse
 from moto.budgets.models import budgets_backends
 from moto.budgets.responses import BudgetsResponse
+from moto.ec2.models.launch_templates import LaunchTemplateVersion
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.eks.models import EKSBackend, Nodegroup
 from moto.eks.responses import EKSResponse
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
-from moto.rds.models import DBInstance, RDSBackend
+from moto.rds.models import DBInstance, DBParameterGroup, RDSBackend
 from moto.s3.models import FakeBucket
 
 MOTO_VERSION = "5.2.5"
@@ -26,6 +31,7 @@ ECS_FIELDS = {
     "deploymentConfiguration": "deployment_configuration",
     "capacityProviderStrategy": "capacity_provider_strategy",
     "propagateTags": "propagate_tags",
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
 }
 EKS_FIELDS = {"accessConfig": "access_config", "upgradePolicy": "upgrade_policy"}
 
@@ -45,7 +51,7 @@ def wrapped(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
 
 def apply() -> None:
     """Apply all patches to this process."""
-    for patch in (s3_conditions, s3_logging, rds, application_autoscaling, budgets, ecs_service, eks_cluster):
+    for patch in PATCHES:
         patch()
 
 
@@ -81,7 +87,7 @@ def s3_logging() -> None:
 
 
 def rds() -> None:
-    """Databases: all have the same resource id; a changed subnet group is lost."""
+    """Databases: all have the same resource id; a changed subnet group is lost; parameters do not say who set them."""
 
     @wrapped(DBInstance, "__init__")
     def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
@@ -93,6 +99,19 @@ def rds() -> None:
         group = original(self, subnet_name, *args, **kwargs)
         self.subnet_groups[subnet_name] = group
         return group
+
+    @wrapped(DBParameterGroup, "update_parameters")
+    def _(original: Any, self: Any, new_parameters: list[dict[str, Any]]) -> None:
+        original(self, [{**each, "Source": "user"} for each in new_parameters])
+
+
+def security_group_rules() -> None:
+    """Rules that name another group: their description is not returned."""
+
+    def description(self: SecurityGroupRule) -> str | None:
+        return self.ip_range.get("Description") or self.source_group.get("Description")
+
+    setattr(SecurityGroupRule, "description", property(description))
 
 
 def application_autoscaling() -> None:
@@ -180,14 +199,59 @@ def keep(self: Any, thing: Any, fields: dict[str, str]) -> None:
 
 
 def ecs_service() -> None:
-    """Services: several fields are not returned."""
+    """Services: several fields are not returned; with capacity providers a launch type is made up."""
     for call in ("create_service", "update_service"):
 
         @wrapped(EC2ContainerServiceResponse, call)
         def _(original: Any, self: Any) -> Any:
             answer: Any = original(self)
-            keep(self, answer.result["service"], ECS_FIELDS)
+            service = answer.result["service"]
+            keep(self, service, ECS_FIELDS)
+            if self._get_param("capacityProviderStrategy"):
+                service.launch_type = None
+                service.platform_version = "LATEST"
             return answer
+
+
+def launch_template() -> None:
+    """Launch templates: the template's own tags turn up among those of its machines."""
+
+    @wrapped(LaunchTemplateVersion, "__init__")
+    def _(original: Any, self: Any, template: Any, number: int, data: dict[str, Any], description: str) -> None:
+        kept = [each for each in data.get("TagSpecifications", []) if each["ResourceType"] != "launch-template"]
+        if kept:
+            data = {**data, "TagSpecifications": kept}
+        original(self, template, number, data, description)
+
+
+def backup_tags() -> None:
+    """Vaults and plans: tags are not found where the path has no slash at its end."""
+
+    @wrapped(BackupResponse, "list_tags")
+    def _(original: Any, self: Any) -> str:
+        arn = unquote(self.path).partition("/tags/")[2].rstrip("/")
+        return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=arn)})
+
+
+def prometheus_key() -> None:
+    """Prometheus workspaces: the key is not returned."""
+    keys: dict[str, str] = {}
+
+    @wrapped(PrometheusServiceResponse, "create_workspace")
+    def _(original: Any, self: Any) -> str:
+        answer: str = original(self)
+        key = json.loads(self.body).get("kmsKeyArn")
+        if key:
+            keys[json.loads(answer)["workspaceId"]] = key
+        return answer
+
+    @wrapped(PrometheusServiceResponse, "describe_workspace")
+    def _(original: Any, self: Any) -> str:
+        answer = json.loads(original(self))
+        workspace = answer["workspace"]
+        if workspace["workspaceId"] in keys:
+            workspace["kmsKeyArn"] = keys[workspace["workspaceId"]]
+        return json.dumps(answer)
 
 
 def eks_cluster() -> None:
@@ -211,3 +275,18 @@ def eks_cluster() -> None:
     def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         kwargs["version"] = kwargs.get("version") or self.clusters[kwargs["cluster_name"]].version
         return original(self, *args, **kwargs)
+
+
+PATCHES = (
+    s3_conditions,
+    s3_logging,
+    rds,
+    security_group_rules,
+    application_autoscaling,
+    budgets,
+    ecs_service,
+    launch_template,
+    backup_tags,
+    prometheus_key,
+    eks_cluster,
+)

@@ -200,7 +200,11 @@ def delete_restore_plan(call: Call) -> Body:
 
 @route("backup", "PUT", "/restore-testing/plans/([^/]+)/selections")
 def create_restore_selection(call: Call) -> Body:
-    selection: Body = {**call.body["RestoreTestingSelection"], "RestoreTestingPlanName": call.parts[0], "CreationTime": now()}
+    selection: Body = {
+        **call.body["RestoreTestingSelection"],
+        "RestoreTestingPlanName": call.parts[0],
+        "CreationTime": now(),
+    }
     name = selection["RestoreTestingSelectionName"]
     STORE.put("restore-selection", call.parts[0], name, thing={"RestoreTestingSelection": selection})
     return {"RestoreTestingPlanName": call.parts[0], "RestoreTestingSelectionName": name, "CreationTime": now()}

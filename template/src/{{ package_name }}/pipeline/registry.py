@@ -50,7 +50,8 @@ def experiment_id(client: MlflowClient, settings: Settings) -> str:
     if experiment is not None:
         return str(experiment.experiment_id)
     local = settings.mlflow_tracking_uri.startswith("sqlite:")
-    location = Path(".local/mlflow-artifacts").resolve().as_uri() if local else None
+    default = Path(".local/mlflow-artifacts").resolve().as_uri() if local else None
+    location = settings.mlflow_artifact_location or default
     return str(client.create_experiment(settings.mlflow_experiment_name, artifact_location=location))
 
 
