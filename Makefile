@@ -1,6 +1,6 @@
 # The tasks of this repository, for people and CI alike.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast check docs bench
+.PHONY: help demo test fast check docs bench preview up destroy outputs cost diagram snapshots
 
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
@@ -9,9 +9,15 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.uv/bin/uv)
 # The generated repositories find the same uv.
 export PATH := $(dir $(UV)):$(PATH)
 RUN := $(UV) run --quiet
+# Infrastructure has an environment of its own: Pulumi's libraries and the template's tests do not mix.
+INFRA := $(UV) run --quiet --directory infra
+ENV ?= local
+STACK ?= $(ENV)
 UV_NEEDED := $(filter $(CURDIR)/.uv/bin/uv,$(UV))
 # Tests run side by side; each needs about a gigabyte.
 JOBS ?= 2
+# The engine waits more than it works.
+ENGINES ?= 4
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,20 +31,46 @@ demo: $(UV_NEEDED)  ## From a name to a served model, on this machine (KEEP=1 le
 
 test: check  ## Everything: lint, types, and all tests
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m "not slow"
+	$(INFRA) pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(INFRA) pytest -n $(ENGINES) --dist worksteal -m slow
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m slow
 
 fast: $(UV_NEEDED)  ## The tests that take seconds
 	$(RUN) pytest -n $(JOBS) -m "not slow"
+	$(INFRA) pytest -n $(JOBS) -m "not slow"
 
 check: $(UV_NEEDED)  ## Format, lint and types of this repository
 	$(RUN) ruff format --check
 	$(RUN) ruff check
 	$(RUN) mypy
+	$(INFRA) ty check --quiet groundplan_infra ../tests/infra
 
 docs: $(UV_NEEDED)  ## Build the documentation site into site/
 	$(RUN) --group docs python scripts/reference.py
+	$(INFRA) python -m groundplan_infra.schema
 	$(RUN) --group docs mkdocs build --strict --quiet
 
 bench: $(UV_NEEDED)  ## Measure generation and serving beside their peers
 	$(RUN) python benchmarks/generation.py
 	$(RUN) python benchmarks/serving.py
+
+preview: $(UV_NEEDED)  ## What `up` would change in the platform (ENV=local, dev, staging, prod; local needs no account)
+	@$(INFRA) python -m groundplan_infra preview --env $(ENV)
+
+up: $(UV_NEEDED)  ## Bring the platform of an environment to what infra/ says (ENV=)
+	@$(INFRA) python -m groundplan_infra up --env $(ENV)
+
+destroy: $(UV_NEEDED)  ## Remove the platform of an environment (ENV=)
+	@$(INFRA) python -m groundplan_infra destroy --env $(ENV)
+
+outputs: $(UV_NEEDED)  ## What the platform offers, as JSON (ENV=)
+	@$(INFRA) python -m groundplan_infra outputs --env $(ENV)
+
+cost: $(UV_NEEDED)  ## What a stack costs a month before data and jobs (STACK=, AGAINST= another to compare with)
+	@$(INFRA) python -m groundplan_infra cost --env $(STACK) $(if $(AGAINST),--against $(AGAINST))
+
+diagram: $(UV_NEEDED)  ## The architecture of a stack as a Mermaid flowchart (STACK=)
+	@$(INFRA) python -m groundplan_infra diagram --env $(STACK)
+
+snapshots: $(UV_NEEDED)  ## Write the graphs of tests/infra/snapshots anew, after a wanted change; review the difference
+	@$(INFRA) python ../tests/infra/test_graph.py

@@ -15,6 +15,7 @@ TOPICS = {
     "project": "What the project is called and who owns it.",
     "model": "What the model predicts, and with which library.",
     "delivery": "How far automation goes, on which CI system, in which containers.",
+    "platform": "Which cloud it runs on, if any.",
     "monitoring": "What runs beside the model.",
     "governance": "What a model must prove before it is promoted.",
 }
@@ -42,7 +43,7 @@ def values_of(question: dict[str, Any]) -> str:
         return "`true`, `false`"
     offered = question.get("choices")
     if offered is None:
-        return {"str": "text", "float": "number"}[question["type"]]
+        return {"str": "text", "float": "number", "int": "whole number"}[question["type"]]
     values = offered.values() if isinstance(offered, dict) else offered
     return ", ".join(f"`{value}`" for value in values)
 

@@ -21,7 +21,7 @@ from copier import run_copy, run_update
 ROOT = Path(__file__).parents[1]
 TEMPLATE_PATHS = ["copier.yml", "questions", "includes", "template"]
 ANSWERS_FILE = ".copier-answers.yml"
-NAME = {"project_name": "Harness"}
+NAME = {"project_name": "Harness", "budget_email": "team@example.com"}
 Answers = Mapping[str, Any]
 
 

@@ -1,4 +1,7 @@
-"""`python -m groundplan_infra TASK --env ENV`: what the tasks `preview`, `up`, `destroy`, `connect`, `cost` and so on run."""
+"""`python -m groundplan_infra TASK --env ENV`.
+
+What the tasks `preview`, `up`, `destroy`, `connect`, `cost` and so on run.
+"""
 
 import argparse
 import json

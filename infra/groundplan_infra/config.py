@@ -1,7 +1,7 @@
 """What a stack can be told: the keys of Pulumi.<env>.yaml, typed, with the rules that hold between them.
 
-Every key stands under the namespace `groundplan`, whatever the Pulumi project is called. `PlatformConfig` configures the
-platform program, `ProjectConfig` a repository's own program.
+Every key stands under the namespace `groundplan`, whatever the Pulumi project is called. `PlatformConfig` configures
+the platform program, `ProjectConfig` a repository's own program.
 """
 
 import ipaddress
@@ -61,7 +61,8 @@ class ConfigError(Exception):
 class Section(BaseModel):
     """A part of the configuration; a key that is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The engine drops the quotes of a text that looks like a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Network(Section):
@@ -131,16 +132,16 @@ class ServerTracking(Section):
     domain: str = Field(description="Host name of the server, as mlflow.example.com.")
     certificate_arn: str = Field(
         "",
-        description="Certificate of that host in ACM; without one, it is requested and validated through `hosted_zone_id`.",
+        description="Certificate of that host in ACM; without one, one is requested and proved in `hosted_zone_id`.",
     )
     hosted_zone_id: str = Field("", description="Route 53 zone of the domain, for its record and its certificate.")
     image: str = Field(
         "",
-        description="Image of the server, by digest; without one, `tracking:latest-release` of the platform's registry.",
+        description="Image of the server, by digest; without one, `tracking` of the platform's registry.",
     )
     allowed_cidrs: list[str] = Field(
         [],
-        description="Ranges that may reach the server besides the network itself; empty makes the load balancer internal.",
+        description="Ranges that may reach the server besides the network; with none it is internal.",
     )
     cpu: Literal[256, 512, 1024, 2048, 4096] = Field(512, description="CPU units of a task; 1024 is one vCPU.")
     memory: int = Field(2048, ge=1024, description="Memory of a task in MiB; MLflow idles at 400 to 700.")
@@ -186,7 +187,7 @@ class Gpu(Section):
     max_vcpus: int = Field(ge=4, description="The most vCPUs of GPU machines at one time.")
     quota_vcpus: int = Field(
         ge=0,
-        description="The account's quota for 'Running On-Demand (or Spot) G and VT instances' in vCPUs; new accounts have 0.",
+        description="The account's quota of vCPUs for G and VT instances (On-Demand or Spot); new accounts have 0.",
     )
     instance_types: list[str] = Field(["g6.xlarge"], min_length=1, description="Machines that may be started.")
 
@@ -194,7 +195,7 @@ class Gpu(Section):
     def check(self) -> Self:
         if self.max_vcpus > self.quota_vcpus:
             raise ValueError(
-                f"max_vcpus {self.max_vcpus} is over the account's quota_vcpus {self.quota_vcpus}; jobs would wait for ever"
+                f"max_vcpus {self.max_vcpus} is over the account's quota_vcpus {self.quota_vcpus}; jobs would never run"
             )
         return self
 
@@ -486,9 +487,10 @@ def from_engine(raw: Mapping[str, str]) -> dict[str, Any]:
 
 
 def structured(text: str) -> Any:
-    """The engine gives objects, lists, booleans and numbers as JSON, and everything else as it stands."""
+    """The engine gives objects and lists as JSON, and all else as text: a quoted 4711 as well as a number."""
+    if text[:1] not in ("{", "["):
+        return text
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, dict | list | bool | int | float) else text

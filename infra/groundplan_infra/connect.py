@@ -83,7 +83,10 @@ def merge_dvc(text: str, outputs: ProjectOutputs, emulator: Mapping[str, str]) -
 
 
 def connect(repository: Path, outputs: ProjectOutputs, emulator: Mapping[str, str]) -> list[Path]:
-    """Write both files, readable by their owner alone; gives their paths. Files that are there keep what is not ours."""
+    """Write both files, readable by their owner alone.
+
+    Gives their paths. Files that are there keep what is not ours.
+    """
     login = tracking_login(outputs)
     environment = repository / ".env"
     text = environment.read_text() if environment.exists() else ""

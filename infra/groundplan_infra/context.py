@@ -53,7 +53,10 @@ class Context:
 
 
 def fit(name: str, length: int) -> str:
-    """A name no longer than `length`; what is cut off is replaced by a hash of the whole, so that names stay distinct."""
+    """A name no longer than `length`.
+
+    What is cut off is replaced by a hash of the whole, so that names stay distinct.
+    """
     if len(name) <= length:
         return name
     return f"{name[: length - 7].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -1,7 +1,7 @@
 """What a stack promises to those who use it: its outputs, by name and version.
 
-`PlatformOutputs` is what a project's program reads from a platform stack; `ProjectOutputs` is all that a repository knows
-of the cloud. A field may be added at any time; removing or renaming one raises `VERSION`.
+`PlatformOutputs` is what a project's program reads from a platform stack; `ProjectOutputs` is all that a repository
+knows of the cloud. A field may be added at any time; removing or renaming one raises `VERSION`.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def validate(values: Mapping[str, Any], stack: str) -> ProjectOutputs:
     found = values.get("contract")
     if found != VERSION:
         raise ContractError(
-            f"stack {stack} speaks contract {found}, this program {VERSION}; run `make up ENV={stack}` with this version"
+            f"stack {stack} speaks contract {found}, this program {VERSION}; run `make up ENV={stack}` again"
         )
     try:
         return ProjectOutputs.model_validate(dict(values))

@@ -1,7 +1,8 @@
-"""A program's resources, captured without an engine and without a cloud: what policies, cost and diagrams are made from.
+"""A program's resources, captured without an engine and without a cloud: what policies, cost and diagrams are made
+from.
 
-The program registers its resources with a monitor that answers with made-up outputs. Same program and configuration, same
-graph.
+The program registers its resources with a monitor that answers with made-up outputs. Same program and configuration,
+same graph.
 """
 
 import asyncio
@@ -26,8 +27,8 @@ SECRET = "[secret]"
 class Resource:
     """A registered resource.
 
-    `inputs` have camelCase keys, as policies see them; `dependencies` are URNs; `property_dependencies` are the URNs that
-    each input came from, known or not.
+    `inputs` have camelCase keys, as policies see them; `dependencies` are URNs; `property_dependencies` are the URNs
+    that each input came from, known or not.
     """
 
     urn: str

@@ -16,7 +16,8 @@ from harness import ROOT, TemplateRepository, commit_all, git, git_url
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Pages whose blocks are a person's session in an empty folder, in this order.
 SESSIONS = ["docs/tutorials/first-model.md", "docs/how-to/use-your-data.md", "docs/how-to/update.md"]
-OWN_TASKS = {"demo", "test", "fast", "docs", "bench", "check", "help"}
+OWN_TASKS = {"demo", "test", "fast", "docs", "bench", "check", "help", "snapshots"}
+OWN_TASKS |= {"preview", "up", "destroy", "outputs", "cost", "diagram"}
 
 
 def blocks(path: Path) -> list[str]:

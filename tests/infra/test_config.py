@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from conftest import INFRA, SMALLEST
 
+from conftest import INFRA, SMALLEST
 from groundplan_infra.config import ConfigError, PlatformConfig, ProjectConfig, from_engine, parse
 from groundplan_infra.schema import MODELS, reference_page, schema_text
 from groundplan_infra.stacks import graph_of, read_settings
@@ -84,7 +84,9 @@ def test_values_come_from_the_engine_as_they_were_written() -> None:
     }
     values = from_engine(raw)
     assert values["name"] == "churn"
-    assert values["emulated"] is True
+    assert values["owner"] == "123"
+    config = parse(PlatformConfig, {**SMALLEST, **values, "name": "churn"}, "Pulumi.unit.yaml")
+    assert config.emulated is True
     assert values["network"] == {"nat": "one", "zones": ["a", "b"]}
     assert set(values) == {"name", "owner", "emulated", "network"}
 

@@ -1,8 +1,8 @@
 """The estimate: by hand once, within its targets, and never silent about a price it does not know."""
 
 import pytest
-from conftest import INFRA, PlatformGraph
 
+from conftest import INFRA, PlatformGraph
 from groundplan_infra.cost import UnknownPriceError, delta, estimate, price_table, report
 from groundplan_infra.stacks import graph_of
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import PlatformGraph
 
+from conftest import PlatformGraph
 from groundplan_infra.graph import Graph, Resource
 
 SERVER = {"kind": "server", "domain": "mlflow.example.com", "hosted_zone_id": "Z1"}

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.exceptions
+import botocore.parsers
 import pytest
 from botocore.config import Config
 
@@ -238,10 +240,8 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_each_patch_is_needed_and_right(check: Any, patched: str, plain: str) -> None:
     assert check(patched)
-    try:
+    with suppress(botocore.exceptions.ClientError, botocore.parsers.ResponseParserError):
         assert not check(plain), "moto does this by itself now; remove the patch"
-    except (botocore.exceptions.ClientError, botocore.parsers.ResponseParserError):
-        pass
 
 
 def test_supplements_answer_what_moto_does_not_know(patched: str) -> None:

@@ -2,10 +2,10 @@
 
 import ipaddress
 
-from conftest import PlatformGraph
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import PlatformGraph
 from groundplan_infra.components.network import plan_subnets
 from groundplan_infra.config import ZONE_LETTERS
 

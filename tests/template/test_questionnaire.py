@@ -21,7 +21,7 @@ SETTINGS = {
     "_exclude",
     "_message_after_copy",
 }
-ASKED = ["project_name", "description", "owner", "task", "framework", "level", "ci"]
+ASKED = ["project_name", "description", "owner", "task", "framework", "level", "ci", "platform"]
 MAX_ASKED = 8
 TYPES = {"bool", "float", "int", "json", "path", "str", "yaml"}
 
@@ -41,7 +41,7 @@ def test_settings_are_known_and_need_no_trust() -> None:
 
 
 def test_every_file_of_questions_is_included_once_in_a_fixed_order() -> None:
-    topics = ["project", "model", "delivery", "monitoring", "governance", "computed", "pins"]
+    topics = ["project", "model", "delivery", "platform", "monitoring", "governance", "computed", "pins"]
     assert includes() == [f"questions/{topic}.yml" for topic in topics]
     assert {Path(name).name for name in includes()} == {path.name for path in (ROOT / "questions").iterdir()}
 

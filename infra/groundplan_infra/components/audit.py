@@ -24,7 +24,7 @@ class AuditArgs:
 
 
 class Audit(Component):
-    """CloudTrail in all regions with validation, Config, GuardDuty, Access Analyzer, no public bucket in the account."""
+    """CloudTrail in all regions with validation, Config, GuardDuty, Access Analyzer, no public buckets."""
 
     def __init__(
         self, name: str, context: Context, args: AuditArgs, opts: pulumi.ResourceOptions | None = None

@@ -27,7 +27,10 @@ class BatchArgs:
 
 
 class Batch(Component):
-    """Queues `cpu` and, where configured, `gpu`. No machine runs while a queue is empty, and never more than the cap."""
+    """Queues `cpu` and, where configured, `gpu`.
+
+    No machine runs while a queue is empty, and never more than the cap.
+    """
 
     queues: dict[str, aws.batch.JobQueue]
     log_group: aws.cloudwatch.LogGroup

@@ -15,7 +15,7 @@ TIERING_DAYS = 30
 
 @dataclass(frozen=True)
 class ObjectLock:
-    """`days` that an object cannot be deleted, 0 for a lock without default; `compliance`: not even by the root user."""
+    """`days` that an object cannot be deleted, 0 for no default; `compliance`: not even by the root user."""
 
     days: int
     compliance: bool

@@ -26,7 +26,10 @@ class CiIdentityArgs:
 
 
 class CiIdentity(Component):
-    """Role `preview` reads, for pull and merge requests; role `deploy` writes, and only jobs of this environment get it."""
+    """Role `preview` reads, for pull and merge requests.
+
+    Role `deploy` writes, and only jobs of this environment get it.
+    """
 
     preview: aws.iam.Role
     deploy: aws.iam.Role

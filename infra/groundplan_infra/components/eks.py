@@ -30,8 +30,9 @@ class EksArgs:
 
 
 class Eks(Component):
-    """Private API unless ranges are named, secrets under our key, all five logs, access by entries and not by a ConfigMap,
-    pod identity instead of keys, nodes with encrypted disks and without the first version of the metadata service."""
+    """Private API unless ranges are named, secrets under our key, all five logs, access by entries and not by a
+    ConfigMap, pod identity instead of keys, nodes with encrypted disks and without the first version of the metadata
+    service."""
 
     cluster: aws.eks.Cluster
 

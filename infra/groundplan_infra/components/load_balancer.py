@@ -18,8 +18,8 @@ WEB_ACL_GROUPS = ["AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnown
 class LoadBalancerArgs:
     """What stands in front of a service.
 
-    `allowed_cidrs` may reach it besides `vpc_cidr`; with none it is internal. Without `certificate_arn` one is requested and
-    validated in `hosted_zone_id`, which also gets the record of `domain`.
+    `allowed_cidrs` may reach it besides `vpc_cidr`; with none it is internal. Without `certificate_arn` one is
+    requested and validated in `hosted_zone_id`, which also gets the record of `domain`.
     """
 
     vpc_id: pulumi.Input[str]

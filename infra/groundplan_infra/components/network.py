@@ -28,7 +28,10 @@ class ZonePlan:
 
 
 def plan_subnets(cidr: str, zones: list[str]) -> dict[str, ZonePlan]:
-    """Ranges by zone letter. They depend on the letter alone, so that a zone can be added or removed beside the others."""
+    """Ranges by zone letter.
+
+    They depend on the letter alone, so that a zone can be added or removed beside the others.
+    """
     blocks = list(ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=BLOCK_BITS))
     places = {zone: ZONE_LETTERS.index(zone) for zone in zones}
     return {
@@ -45,8 +48,8 @@ class NetworkArgs:
 
 
 class Network(Component):
-    """A VPC. Jobs and services run in `workload_subnet_ids`: private ones where a NAT leads out, else public ones without
-    any inbound rule."""
+    """A VPC. Jobs and services run in `workload_subnet_ids`: private ones where a NAT leads out, else public ones
+    without any inbound rule."""
 
     vpc: aws.ec2.Vpc
     private_subnet_ids: list[pulumi.Output[str]]

@@ -16,7 +16,7 @@ KEPT_IMAGES = 100
 
 @dataclass(frozen=True)
 class ImageRegistryArgs:
-    """`repositories`: names of the images; `key_arn`: key that encrypts them; `force_delete`: destroy with images in them."""
+    """`repositories`: names; `key_arn`: key that encrypts them; `force_delete`: destroy with images in them."""
 
     repositories: Sequence[str]
     key_arn: pulumi.Input[str]

@@ -26,7 +26,7 @@ INSTALL_SECONDS = 600
 
 @dataclass(frozen=True)
 class Plugin:
-    """The plugin; `folder` goes on PATH and is None where the CLI finds the plugin by itself. `origin` says what it is."""
+    """`folder` goes on PATH, None where the CLI finds the plugin by itself; `origin` says what it is."""
 
     folder: Path | None
     origin: str
@@ -53,8 +53,8 @@ def find_plugin(cli: Cli) -> Plugin:
     terraform = find_terraform_provider()
     if terraform is None:
         raise EngineError(
-            f"no AWS plugin: Pulumi's official {PLUGIN} {version} is not installed and {INSTALLER} cannot be reached, and "
-            f"there is no Terraform AWS provider to bridge to; install one of them, or set TERRAFORM_AWS_PROVIDER to the file"
+            f"no AWS plugin: Pulumi's {PLUGIN} {version} is not installed and {INSTALLER} cannot be reached, and there "
+            f"is no Terraform AWS provider to bridge to; install one of them, or set TERRAFORM_AWS_PROVIDER to its file"
         )
     return bridge(terraform)
 

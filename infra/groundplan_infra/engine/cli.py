@@ -71,8 +71,8 @@ def build(root: Path) -> Cli:
     go = shutil.which("go")
     if go is None:
         raise EngineError(
-            f"no Pulumi CLI: there is none on PATH, {INSTALLER} cannot be reached, and there is no Go (1.25 or newer) to "
-            f"build one; install Pulumi {VERSION} or Go"
+            f"no Pulumi CLI: there is none on PATH, {INSTALLER} cannot be reached, and there is no Go (1.25 or newer) "
+            f"to build one; install Pulumi {VERSION} or Go"
         )
     say(f"building Pulumi {VERSION} from Go modules (some minutes, once): no pulumi on PATH, {INSTALLER} not reachable")
     flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"

@@ -1,4 +1,4 @@
-"""The embedded AWS: moto in a process of its own, for the `local` environment and the tests. It forgets all when it ends."""
+"""The embedded AWS, for the `local` environment and the tests: moto in its own process. It forgets all at its end."""
 
 import contextlib
 import json

@@ -1,8 +1,8 @@
 """Pulumi language host for Python programs and policy packs, on the gRPC stubs of the Pulumi SDK.
 
-The engine starts it as `pulumi-language-python ENGINE_ADDRESS`, reads the port that it prints, and asks it to run programs.
-It stands in for the official host where that cannot be downloaded: it runs programs and policy packs by their own virtual
-environment (option `virtualenv`, or `.venv` beside the project as toolchain uv keeps it).
+The engine starts it as `pulumi-language-python ENGINE_ADDRESS`, reads the port that it prints, and asks it to run
+programs. It stands in for the official host where that cannot be downloaded: it runs programs and policy packs by
+their own virtual environment (option `virtualenv`, or `.venv` beside the project as toolchain uv keeps it).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Which Terraform type and argument names stand behind each pulumi_aws token.
 
-Tokens and property names are read from the installed pulumi_aws SDK, Terraform names from the provider. Names that follow no
-rule stand in SPECIAL.
+Tokens and property names are read from the installed pulumi_aws SDK, Terraform names from the provider. Names that
+follow no rule stand in SPECIAL.
 """
 
 import re
@@ -82,7 +82,7 @@ def sdk_tokens() -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def sdk_inputs(path: Path) -> dict[str, str]:
-    """camelCase input -> 'list' | 'map' | 'one' for the resource class in a file, from its constructor's annotations."""
+    """Each camelCase input of the resource class in a file, with its shape: 'list', 'map' or 'one'."""
     text = path.read_text()
     match = re.search(r"\nclass \w+Args:\n(.*?)(?=\n(?:@pulumi\.input_type|class )|\Z)", text, re.S)
     if not match:

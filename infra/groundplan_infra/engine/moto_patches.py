@@ -49,6 +49,12 @@ def wrapped(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
     return replace
 
 
+def extend(owner: Any, **attributes: Any) -> None:
+    """Give a class methods that it lacks, or others in place of its own."""
+    for name, attribute in attributes.items():
+        setattr(owner, name, attribute)
+
+
 def apply() -> None:
     """Apply all patches to this process."""
     for patch in PATCHES:
@@ -70,7 +76,10 @@ def s3_conditions() -> None:
 
 
 def s3_logging() -> None:
-    """Access logs: a policy whose principal is `*` is a crash, and a wider resource than the prefix is not understood."""
+    """Access logs.
+
+    A policy whose principal is `*` is a crash, and a wider resource than the prefix is not understood.
+    """
 
     def allows(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
         statements = json.loads(target_bucket.policy.decode())["Statement"] if target_bucket.policy else []
@@ -83,7 +92,7 @@ def s3_logging() -> None:
             for statement in statements
         )
 
-    setattr(FakeBucket, "_log_permissions_enabled_policy", staticmethod(allows))
+    extend(FakeBucket, _log_permissions_enabled_policy=staticmethod(allows))
 
 
 def rds() -> None:
@@ -111,7 +120,7 @@ def security_group_rules() -> None:
     def description(self: SecurityGroupRule) -> str | None:
         return self.ip_range.get("Description") or self.source_group.get("Description")
 
-    setattr(SecurityGroupRule, "description", property(description))
+    extend(SecurityGroupRule, description=property(description))
 
 
 def application_autoscaling() -> None:
@@ -136,9 +145,7 @@ def application_autoscaling() -> None:
             tags.get(self._get_param("ResourceARN"), {}).pop(key, None)
         return "{}"
 
-    setattr(ApplicationAutoScalingResponse, "list_tags_for_resource", list_tags)
-    setattr(ApplicationAutoScalingResponse, "tag_resource", tag)
-    setattr(ApplicationAutoScalingResponse, "untag_resource", untag)
+    extend(ApplicationAutoScalingResponse, list_tags_for_resource=list_tags, tag_resource=tag, untag_resource=untag)
 
 
 def budgets() -> None:
@@ -178,10 +185,13 @@ def budgets() -> None:
         tags[arn] = kept + new
         return "{}"
 
-    setattr(BudgetsResponse, "describe_subscribers_for_notification", describe_subscribers)
-    setattr(BudgetsResponse, "update_budget", update)
-    setattr(BudgetsResponse, "list_tags_for_resource", list_tags)
-    setattr(BudgetsResponse, "tag_resource", tag)
+    extend(
+        BudgetsResponse,
+        describe_subscribers_for_notification=describe_subscribers,
+        update_budget=update,
+        list_tags_for_resource=list_tags,
+        tag_resource=tag,
+    )
 
 
 def same_notification(one: dict[str, Any], other: dict[str, Any]) -> bool:

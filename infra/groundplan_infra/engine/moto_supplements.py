@@ -1,4 +1,7 @@
-"""Calls that moto 5.2.5 does not know, answered before they reach it. Things are kept as they were sent, nothing more."""
+"""Calls that moto 5.2.5 does not know, answered before they reach it.
+
+Things are kept as they were sent, nothing more.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""Runs one Pulumi program for the language host: settings in GROUNDPLAN_RUN, the program's folder as the first argument."""
+"""Runs one Pulumi program for the language host.
+
+Settings in GROUNDPLAN_RUN, the program's folder as the first argument.
+"""
 
 import asyncio
 import json

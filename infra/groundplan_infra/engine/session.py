@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boto3
 import yaml
 
 from groundplan_infra.config import NAMESPACE
@@ -26,7 +27,10 @@ SALT = "encryptionsalt:"
 
 @dataclass(frozen=True)
 class Session:
-    """A stack `name` of the program in `program`. `emulated`: it runs against the embedded AWS, with state beside it."""
+    """A stack `name` of the program in `program`.
+
+    `emulated`: it runs against the embedded AWS, with state beside it.
+    """
 
     program: Path
     name: str
@@ -75,9 +79,9 @@ class Session:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the engine works: the program's folder, or for emulated stacks a copy of its settings with links to the rest.
+        """Where the engine works: the program's folder; for emulated stacks, copied settings with links to the rest.
 
-        The engine writes the salt of the passphrase into the stack's settings; those of emulated stacks are of one day only.
+        The engine writes the salt of the passphrase into the stack's settings, and an emulated stack lives a day.
         """
         if not self.emulated:
             return self.program
@@ -124,15 +128,52 @@ class Session:
             raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
 
     def operate(self, operation: str, *options: str) -> int:
-        """`preview`, `up`, `refresh` or `destroy`; gives the engine's exit code."""
+        """`preview`, `up`, `refresh` or `destroy`; gives the engine's exit code.
+
+        Raises EngineError where there are no credentials, or where they would lead elsewhere than the settings say.
+        """
+        if not self.emulated:
+            check_account()
         say(f"engine: pulumi {self.cli.origin}; AWS plugin: {self.plugin.origin}")
         if self.emulated:
             say(f"AWS: embedded, a stand-in (moto) at {emulator.ensure().url}")
         self.select()
+        if operation != "preview":
+            self.recover()
         words = [operation, "--stack", self.name, *options]
         if operation != "preview":
             words += ["--yes", "--skip-preview"]
         return self.run(*words).returncode
+
+    def recover(self) -> None:
+        """Take up what a killed engine left: its lock, and operations that it had begun.
+
+        Raises EngineError where another engine is still at work.
+        """
+        held = self.locks()
+        alive = [lock for lock in held if emulator.alive(lock["pid"])]
+        if alive:
+            raise EngineError(f"stack {self.name} is locked: process {alive[0]['pid']} is at work on it; wait for it")
+        if held:
+            say(f"stack {self.name}: an engine was killed at work; its lock is removed")
+            self.run("cancel", self.name, "--yes", quiet=True)
+        exported = self.run("stack", "export", "--stack", self.name, quiet=True)
+        pending = json.loads(exported.stdout or "{}").get("deployment", {}).get("pending_operations") or []
+        begun = sorted(each["resource"]["urn"].split("::")[-1] for each in pending if each["type"] == "creating")
+        if begun:
+            say(
+                f"stack {self.name}: creation had begun of {', '.join(begun)}; they are made anew, look for a first one"
+            )
+            done = self.run("refresh", "--stack", self.name, "--yes", "--clear-pending-creates", quiet=True)
+            if done.returncode:
+                raise EngineError(f"stack {self.name}: {last_line(done.stdout + done.stderr)}")
+
+    def locks(self) -> list[dict[str, Any]]:
+        """The locks on an emulated stack; those of other backends are the engine's to report."""
+        if not self.emulated:
+            return []
+        folder = Path(emulator.ensure().folder) / "state" / ".pulumi" / "locks"
+        return [json.loads(file.read_text()) for file in folder.glob(f"**/{self.name}/*.json")]
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs; empty where it was never brought up."""
@@ -140,6 +181,15 @@ class Session:
         if done.returncode:
             raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
         return dict(json.loads(done.stdout or "{}"))
+
+
+def check_account() -> None:
+    """Whether this shell leads to an account of AWS; raises EngineError where it does not."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        raise EngineError(f"AWS_ENDPOINT_URL is {endpoint}, but the stack is for AWS itself; unset the variable")
+    if boto3.Session().get_credentials() is None:
+        raise EngineError("no AWS credentials: log in (`aws sso login`), or set AWS_PROFILE; ENV=local needs none")
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -159,7 +209,10 @@ def last_line(text: str) -> str:
 
 
 def open_session(program: Path, name: str) -> Session:
-    """The session of a stack, whose file says whether it is emulated; raises EngineError where there is no such file."""
+    """The session of a stack, whose file says whether it is emulated.
+
+    Raises EngineError where there is no such file.
+    """
     file = program / f"Pulumi.{name}.yaml"
     if not file.exists():
         there = sorted(path.name.split(".")[1] for path in program.glob("Pulumi.*.yaml"))
