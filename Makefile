@@ -69,8 +69,8 @@ outputs: $(UV_NEEDED)  ## What the platform offers, as JSON (ENV=)
 cost: $(UV_NEEDED)  ## What a stack costs a month before data and jobs (STACK=, AGAINST= another to compare with)
 	@$(INFRA) python -m groundplan_infra cost --env $(STACK) $(if $(AGAINST),--against $(AGAINST))
 
-diagram: $(UV_NEEDED)  ## The architecture of a stack as a Mermaid flowchart (STACK=)
-	@$(INFRA) python -m groundplan_infra diagram --env $(STACK)
+diagram: $(UV_NEEDED)  ## The architecture of a stack as a Mermaid flowchart (STACK=, SVG=1 for a picture)
+	@$(INFRA) python -m groundplan_infra diagram --env $(STACK) $(if $(SVG),--svg)
 
 snapshots: $(UV_NEEDED)  ## Write the graphs of tests/infra/snapshots anew, after a wanted change; review the difference
 	@$(INFRA) python ../tests/infra/test_graph.py

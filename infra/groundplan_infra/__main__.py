@@ -11,6 +11,7 @@ from pathlib import Path
 from groundplan_infra.config import ConfigError
 from groundplan_infra.contract import ContractError
 from groundplan_infra.engine.folders import EngineError, say
+from groundplan_infra.settings import read_settings
 
 OPERATIONS = ("preview", "up", "refresh", "destroy")
 
@@ -18,10 +19,12 @@ OPERATIONS = ("preview", "up", "refresh", "destroy")
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="groundplan-infra")
-    parser.add_argument("task", choices=[*OPERATIONS, "outputs", "connect", "cost", "diagram"])
+    parser.add_argument("task", choices=[*OPERATIONS, "outputs", "connect", "cost", "diagram", "backend"])
     parser.add_argument("--env", required=True, help="stack, as in Pulumi.<env>.yaml")
     parser.add_argument("--program", type=Path, default=Path(), help="folder of Pulumi.yaml")
     parser.add_argument("--repository", type=Path, default=Path(), help="for connect: the repository to join")
+    parser.add_argument("--svg", action="store_true", help="for diagram: SVG instead of Mermaid")
+    parser.add_argument("--bucket", default="", help="for backend: the bucket that keeps the state")
     parser.add_argument("--against", default="", help="for cost: the stack to compare with")
     parser.epilog = "What follows -- is passed on to pulumi."
     own, _, passed_on = partition(words)
@@ -56,6 +59,16 @@ def run_engine(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_backend(arguments: argparse.Namespace) -> int:
+    """Make the place where the state is kept; prints the variables that lead the engine there."""
+    from groundplan_infra.backend import make_backend
+
+    region = str(read_settings(arguments.program / f"Pulumi.{arguments.env}.yaml").get("region", ""))
+    for name, value in make_backend(arguments.bucket, region).items():
+        print(f"export {name}={value}")
+    return 0
+
+
 def run_graph(arguments: argparse.Namespace) -> int:
     """A task that needs the graph alone; prints what it finds."""
     from groundplan_infra import cost, diagram, stacks
@@ -64,7 +77,8 @@ def run_graph(arguments: argparse.Namespace) -> int:
         return stacks.graph_of(arguments.program / f"Pulumi.{env}.yaml")
 
     if arguments.task == "diagram":
-        print(diagram.mermaid(graph(arguments.env)), end="")
+        draw = diagram.svg if arguments.svg else diagram.mermaid
+        print(draw(graph(arguments.env)), end="")
     elif arguments.against:
         print(cost.delta(cost.estimate(graph(arguments.against)), cost.estimate(graph(arguments.env))))
     else:
@@ -76,6 +90,8 @@ def main() -> int:
     """One clear line for what a person can put right."""
     arguments = parse_arguments(sys.argv[1:])
     try:
+        if arguments.task == "backend":
+            return run_backend(arguments)
         return run_graph(arguments) if arguments.task in ("cost", "diagram") else run_engine(arguments)
     except (EngineError, ConfigError, ContractError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -302,6 +302,9 @@ class Budget(Section):
     )
     emails: list[Email] = Field(min_length=1, description="Who is told; a budget that tells nobody is refused.")
     anomaly_usd: float = Field(20, gt=0, description="An unusual rise of this much a day is told too.")
+    activate_tags: bool = Field(
+        False, description="Split the invoice by our tags; AWS takes them a day after the first resource had them."
+    )
     anomaly_monitor: bool = Field(True, description="AWS allows few of them in an account; false where one exists.")
 
 
@@ -387,6 +390,9 @@ class ProjectConfig(StackConfig):
     job_vcpus: int = Field(2, ge=1, description="vCPUs of a training job.")
     job_memory: int = Field(8192, ge=512, description="Memory of a training job in MiB.")
     job_gpus: int = Field(0, ge=0, description="GPUs of a training job.")
+    kubernetes_namespace: str = Field(
+        "", description="On EKS: the namespace in which the service account of the project's name acts as its job role."
+    )
     repository: str = Field(
         "", description="The repository on the CI system, as owner/name; its deploy role trusts it alone."
     )

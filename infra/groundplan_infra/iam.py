@@ -35,6 +35,26 @@ def trust(service: str, account: pulumi.Input[str] | None = None) -> pulumi.Outp
     return document(statement)
 
 
+def trust_pods() -> Statement:
+    """Pods of EKS may take a role, where an association says which."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
+
+
+def trust_tasks(account: pulumi.Input[str], pods: bool) -> pulumi.Output[str]:
+    """Tasks of ECS and Batch may take a role, and pods too where that is asked for."""
+    tasks: Statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+    return document(tasks, *([trust_pods()] if pods else []))
+
+
 def read_write(bucket: pulumi.Input[str], prefix: str = "") -> list[Statement]:
     """Statements to read, list and write the objects of a bucket, below a prefix where one is given."""
     objects = pulumi.Output.concat(bucket, f"/{prefix}*")

@@ -66,6 +66,16 @@ class Project(Component):
             opts=self.options(),
         )
         self.job_role = self.role("job", *self.data_statements())
+        if config.kubernetes_namespace:
+            aws.eks.PodIdentityAssociation(
+                self.child("pods"),
+                cluster_name=platform.eks_cluster,
+                namespace=config.kubernetes_namespace,
+                service_account=config.name,
+                role_arn=self.job_role.arn,
+                tags=self.tags(self.child("pods")),
+                opts=self.options(),
+            )
         self.definition = self.job_definition()
         self.tell_failures()
         self.ci = self.ci_identity(images)
@@ -104,7 +114,7 @@ class Project(Component):
         name = self.child(purpose)
         role = aws.iam.Role(
             name,
-            assume_role_policy=iam.trust("ecs-tasks", self.context.account),
+            assume_role_policy=iam.trust_tasks(self.context.account, pods=bool(self.config.kubernetes_namespace)),
             tags=self.tags(name),
             opts=self.options(),
         )

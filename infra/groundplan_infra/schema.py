@@ -1,4 +1,4 @@
-"""JSON schemas of the settings, for editors, and the reference page that is made from them."""
+"""What is written from settings and graphs: JSON schemas for editors, and two pages of the reference."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from groundplan_infra.config import NAMESPACE, PlatformConfig, ProjectConfig
+from groundplan_infra.cost import estimate, report
+from groundplan_infra.diagram import mermaid
+from groundplan_infra.stacks import graph_of
 
 MODELS: dict[str, type[BaseModel]] = {"platform": PlatformConfig, "project": ProjectConfig}
 
@@ -58,6 +61,27 @@ def reference_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def stacks_page(folder: Path) -> str:
+    """Picture and cost of each of our stacks, as Markdown."""
+    lines = ["# Stacks", "", "Made from `infra/Pulumi.<env>.yaml` by `make docs`; each box is a component."]
+    for env in ("dev", "staging", "prod"):
+        graph = graph_of(folder / f"Pulumi.{env}.yaml")
+        count = sum(resource.is_aws for resource in graph.resources)
+        lines += [
+            "",
+            f"## {env}",
+            "",
+            f"{count} resources of AWS.",
+            "",
+            "```mermaid",
+            mermaid(graph).rstrip(),
+            "```",
+            "",
+        ]
+        lines += [report(estimate(graph))]
+    return "\n".join([*lines, ""])
+
+
 def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The sections that a model's fields hold, each once, in order."""
     found: list[type[BaseModel]] = []
@@ -92,7 +116,9 @@ def write(folder: Path) -> None:
     """Write the schemas into the folder of the program, and the reference page into the documents."""
     for name in MODELS:
         (folder / f"{name}.schema.json").write_text(schema_text(name))
-    (folder.parent / "docs" / "reference" / "stack-settings.md").write_text(reference_page())
+    reference = folder.parent / "docs" / "reference"
+    (reference / "stack-settings.md").write_text(reference_page())
+    (reference / "stacks.md").write_text(stacks_page(folder))
 
 
 if __name__ == "__main__":

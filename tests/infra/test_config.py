@@ -6,8 +6,9 @@ import pytest
 
 from conftest import INFRA, SMALLEST
 from groundplan_infra.config import ConfigError, PlatformConfig, ProjectConfig, from_engine, parse
-from groundplan_infra.schema import MODELS, reference_page, schema_text
-from groundplan_infra.stacks import graph_of, read_settings
+from groundplan_infra.schema import MODELS, reference_page, schema_text, stacks_page
+from groundplan_infra.settings import read_settings
+from groundplan_infra.stacks import graph_of
 
 SERVER = {"kind": "server", "domain": "mlflow.example.com", "hosted_zone_id": "Z1"}
 PROJECT = {**SMALLEST, "platform": "standalone"}
@@ -98,6 +99,10 @@ def test_the_schema_for_editors_is_current(name: str) -> None:
 
 def test_the_reference_page_is_current() -> None:
     assert (INFRA.parent / "docs" / "reference" / "stack-settings.md").read_text() == reference_page()
+
+
+def test_the_page_of_stacks_is_current() -> None:
+    assert (INFRA.parent / "docs" / "reference" / "stacks.md").read_text() == stacks_page(INFRA)
 
 
 def test_every_key_is_described() -> None:

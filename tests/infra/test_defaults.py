@@ -274,5 +274,12 @@ def test_alarms_reach_people(platform: PlatformGraph) -> None:
     assert only(graph, "aws:amp/workspace:Workspace")
 
 
+def test_cost_tags_are_activated_when_asked(platform: PlatformGraph) -> None:
+    budget = {"monthly_usd": 50, "emails": ["team@example.com"]}
+    token = "aws:costexplorer/costAllocationTag:CostAllocationTag"
+    assert not platform().of_type(token)
+    assert len(platform(budget={**budget, "activate_tags": True}).of_type(token)) == 4
+
+
 def test_no_user_and_no_key_is_ever_made(prod: Graph) -> None:
     assert not {"aws:iam/user:User", "aws:iam/accessKey:AccessKey"} & {each.type for each in prod.resources}

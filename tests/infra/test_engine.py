@@ -179,6 +179,28 @@ def test_every_environment_comes_up_and_stays_as_it_is(env: str, own_state: Path
     assert_no_secret(program, aws)
 
 
+def test_a_standalone_project_on_kubernetes(own_state: Path) -> None:
+    common = {key: settings("local")[key] for key in ("environment", "region", "owner", "budget", "emulated")}
+    emulator.ensure()
+    admin = client("iam").create_role(RoleName="admin", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    brought = {
+        "tracking": {"kind": "none"},
+        "audit": {"owner": "organisation"},
+        "storage": {"force_destroy": True},
+        "network": {"nat": "one"},
+        "compute": {"kind": "eks", "admin_role_arns": [admin], "gpu": {"max_vcpus": 8, "quota_vcpus": 8}},
+        "serving": {"kind": "eks"},
+    }
+    values = {**common, "name": "churn", "platform": "standalone", "standalone": brought, "kubernetes_namespace": "ml"}
+    program = Program(own_state / "program", "project", "local", values)
+    program.done("up")
+    program.done("preview", "--expect-no-changes")
+    types = {each["type"] for each in program.resources()}
+    assert {"aws:eks/addon:Addon", "aws:eks/accessEntry:AccessEntry", "aws:eks/nodeGroup:NodeGroup"} <= types
+    program.done("destroy")
+    assert client("eks").list_clusters()["clusters"] == []
+
+
 def assert_no_secret(program: Program, aws: emulator.Emulator) -> None:
     """No secret is in the state or in the outputs in clear."""
     text = json.dumps(program.state())

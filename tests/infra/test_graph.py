@@ -1,6 +1,7 @@
 """The captured graph: whole, the same each time, and as the snapshots show it."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -8,7 +9,7 @@ from conftest import INFRA, SMALLEST, PlatformGraph
 from groundplan_infra.config import ProjectConfig, parse
 from groundplan_infra.context import fit
 from groundplan_infra.contract import VERSION, PlatformOutputs, ProjectOutputs, validate
-from groundplan_infra.diagram import mermaid
+from groundplan_infra.diagram import mermaid, picture, svg
 from groundplan_infra.graph import Graph, capture
 from groundplan_infra.program import build_project
 from groundplan_infra.stacks import graph_of
@@ -128,6 +129,16 @@ def test_the_picture_shows_every_component(stack: tuple[str, Graph]) -> None:
     assert ("rds Instance" in drawn) == (name in ("staging", "prod"))
 
 
+def test_the_svg_shows_what_the_flowchart_shows(stack: tuple[str, Graph]) -> None:
+    _, graph = stack
+    root = ElementTree.fromstring(svg(graph))
+    tag = "{http://www.w3.org/2000/svg}"
+    shown = picture(graph)
+    titles = {each.text for each in root.iter(f"{tag}text") if each.get("font-weight") == "bold"}
+    assert titles == shown.boxes.keys()
+    assert len(list(root.iter(f"{tag}line"))) == len(shown.arrows) > 5
+
+
 PROJECT = {**SMALLEST, "name": "churn", "ci_provider": "github", "repository": "acme/churn"}
 
 
@@ -155,6 +166,14 @@ def test_a_project_touches_its_own_prefix_alone() -> None:
             assert statement["Resource"].endswith("/churn/*")
         if statement["Action"] == ["s3:ListBucket"]:
             assert statement["Condition"] == {"StringLike": {"s3:prefix": ["churn/*"]}}
+
+
+def test_pods_act_as_the_job_where_a_namespace_is_named() -> None:
+    graph = project(platform="shared", platform_stack="org/groundplan-platform/dev", kubernetes_namespace="ml")
+    (pods,) = graph.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    (role,) = [each for each in graph.of_type("aws:iam/role:Role") if each.name.endswith("-job")]
+    assert pods.property_dependencies["roleArn"] == [role.urn]
+    assert "pods.eks.amazonaws.com" in role.inputs["assumeRolePolicy"]
 
 
 def test_a_standalone_project_brings_the_platform() -> None:

@@ -10,6 +10,7 @@ from groundplan_infra.config import Budget
 from groundplan_infra.context import Context
 
 ACTUAL_PERCENTS = (50, 80, 100)
+COST_TAGS = ("Project", "Environment", "Owner", "CostCenter")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class CostControl(Component):
         )
         if config.anomaly_monitor:
             self.anomalies(config)
+        if config.activate_tags:
+            for tag in COST_TAGS:
+                aws.costexplorer.CostAllocationTag(
+                    self.child("tag", tag.lower()), tag_key=tag, status="Active", opts=self.options()
+                )
         self.register_outputs({"budget": self.budget.name})
 
     def anomalies(self, config: Budget) -> None:

@@ -193,15 +193,3 @@ class Eks(Component):
             access_scope={"type": "cluster"},
             opts=self.options(),
         )
-
-    def pod_identity(self, name: str, namespace: str, service_account: str, role_arn: pulumi.Input[str]) -> None:
-        """Let the pods of a service account act as a role."""
-        aws.eks.PodIdentityAssociation(
-            self.child("pods", name),
-            cluster_name=self.cluster.name,
-            namespace=namespace,
-            service_account=service_account,
-            role_arn=role_arn,
-            tags=self.tags(self.child("pods", name)),
-            opts=self.options(),
-        )

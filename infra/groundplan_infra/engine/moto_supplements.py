@@ -305,6 +305,31 @@ def disassociate_access_policy(call: Call) -> Body:
     return {}
 
 
+@route("eks", "POST", "/clusters/([^/]+)/pod-identity-associations")
+def create_pod_identity(call: Call) -> Body:
+    cluster, number = call.parts[0], f"a-{uuid.uuid4().hex[:16]}"
+    association = {
+        **{key: call.body[key] for key in ("namespace", "serviceAccount", "roleArn")},
+        "clusterName": cluster,
+        "associationId": number,
+        "associationArn": call.arn("eks", f"podidentityassociation/{cluster}/{number}"),
+        "createdAt": now(),
+        "modifiedAt": now(),
+        "tags": call.body.get("tags", {}),
+    }
+    return {"association": STORE.put("pods", cluster, number, thing=association)}
+
+
+@route("eks", "GET", "/clusters/([^/]+)/pod-identity-associations/([^/]+)")
+def get_pod_identity(call: Call) -> Body:
+    return {"association": STORE.get("pods", *call.parts)}
+
+
+@route("eks", "DELETE", "/clusters/([^/]+)/pod-identity-associations/([^/]+)")
+def delete_pod_identity(call: Call) -> Body:
+    return {"association": STORE.pop("pods", *call.parts)}
+
+
 # Amazon Q in chat applications (AWS Chatbot)
 @route("chatbot", "POST", "/create-slack-channel-configuration")
 def create_slack_channel(call: Call) -> Body:

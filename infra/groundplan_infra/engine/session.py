@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 
-from groundplan_infra.config import NAMESPACE
 from groundplan_infra.engine import emulator
 from groundplan_infra.engine.aws_plugin import Plugin, find_plugin
 from groundplan_infra.engine.cli import Cli, find_cli
 from groundplan_infra.engine.folders import EngineError, say, state_folder
+from groundplan_infra.settings import read_settings
 
 LIMIT_SECONDS = 3600
 INTERRUPT_SECONDS = 60
@@ -123,7 +122,9 @@ class Session:
 
     def select(self) -> None:
         """Make this stack the current one; create it where it does not exist."""
-        done = self.run("stack", "select", self.name, "--create", quiet=True)
+        provider = os.environ.get("GROUNDPLAN_SECRETS_PROVIDER", "") if not self.emulated else ""
+        chosen = ["--secrets-provider", provider] if provider else []
+        done = self.run("stack", "select", self.name, "--create", *chosen, quiet=True)
         if done.returncode:
             raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
 
@@ -213,12 +214,5 @@ def open_session(program: Path, name: str) -> Session:
 
     Raises EngineError where there is no such file.
     """
-    file = program / f"Pulumi.{name}.yaml"
-    if not file.exists():
-        there = sorted(path.name.split(".")[1] for path in program.glob("Pulumi.*.yaml"))
-        raise EngineError(f"{program} has no {file.name}; ENV is one of {', '.join(there) or 'none yet'}")
-    try:
-        values: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-    except yaml.YAMLError as error:
-        raise EngineError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
-    return Session(program.resolve(), name, emulated=bool(values.get(f"{NAMESPACE}:emulated")))
+    values = read_settings(program / f"Pulumi.{name}.yaml")
+    return Session(program.resolve(), name, emulated=bool(values.get("emulated")))

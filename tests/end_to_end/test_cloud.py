@@ -1,0 +1,168 @@
+"""A generated repository and its cloud, on the embedded AWS: up, connect, push, train, destroy."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from end_to_end.service import make
+from harness import NAME, ROOT, git
+
+STATE = "GROUNDPLAN_STATE"
+REPOSITORY_PAGE = "docs/how-to/bring-up-a-cloud.md"
+PLATFORM_PAGE = "docs/how-to/run-a-platform.md"
+ANSWERS = {"platform": "standalone", "project_name": "Cloud Test", "ci_repository": "acme/cloud"}
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """State of its own; the embedded AWS ends with the test."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv(STATE, str(folder))
+    yield folder
+    stop = "from groundplan_infra.engine import emulator; e = emulator.running(); e and emulator.stop(e)"
+    subprocess.run(["uv", "run", "--quiet", "--directory", str(ROOT / "infra"), "python", "-c", stop], check=True)
+
+
+def copy(source: str, folder: Path, **answers: Any) -> Path:
+    """Generate a repository as a person would."""
+    options = [word for name, value in {**NAME, **ANSWERS, **answers}.items() for word in ("-d", f"{name}={value}")]
+    command = ["copier", "copy", "--defaults", "--quiet", *options, source, str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def blocks(path: Path) -> list[str]:
+    """The lines of every sh block of a page."""
+    found = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+    return [line for block in found for line in block.splitlines() if line]
+
+
+def settings_of(project: Path) -> dict[str, str]:
+    """What `make connect` wrote."""
+    lines = (project / ".env").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def keys(client: Any, uri: str) -> list[str]:
+    """The objects below an address."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    return [each["Key"] for each in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+
+
+def needs_engine() -> None:
+    """Leave the test out where there is no engine, and say why."""
+    ask = "from groundplan_infra.engine import aws_plugin, cli; aws_plugin.find_plugin(cli.find_cli())"
+    command = ["uv", "run", "--quiet", "--directory", str(ROOT / "infra"), "python", "-c", ask]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no engine: {done.stderr.strip().splitlines()[-1]}")
+
+
+def client_of(project: Path) -> Any:
+    """A client of the embedded AWS that a repository is joined to."""
+    settings = settings_of(project)
+    return boto3.client(
+        "s3",
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        region_name=settings["AWS_DEFAULT_REGION"],
+        aws_access_key_id="emulated",
+        aws_secret_access_key="emulated",
+    )
+
+
+def remote_of(project: Path) -> str:
+    """The address that `dvc push` uses."""
+    found = re.search(r"url = (s3://\S+)", (project / ".dvc" / "config.local").read_text(encoding="utf-8"))
+    assert found
+    return found[1]
+
+
+def shell(line: str, folder: Path) -> str:
+    """Run a line as a person would, who has no credentials for AWS in the shell."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        ["bash", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1200
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_repository_brings_up_its_cloud_and_uses_it(state: Path, tmp_path: Path) -> None:
+    """The commands of the page, in their order."""
+    needs_engine()
+    project = tmp_path / "my-cloud"
+    client: Any = None
+    pushed: list[str] = []
+    for line in blocks(ROOT / REPOSITORY_PAGE):
+        if line.startswith("uvx copier"):
+            copy(str(ROOT), project)
+        elif not line.startswith("cd "):
+            shell(line, project)
+        if line.startswith("make up"):
+            client = client_of(project)
+            assert "Pulumi.local.yaml" not in git(project, "status", "--porcelain")
+        if line == ".venv/bin/dvc push":
+            pushed = keys(client, remote_of(project))
+            assert pushed
+        if line == "make pipeline promote":
+            assert keys(client, settings_of(project)["MLFLOW_ARTIFACT_LOCATION"])
+            shell(".venv/bin/dvc push && rm -rf .dvc/cache models && .venv/bin/dvc pull --force", project)
+            assert len(keys(client, remote_of(project))) > len(pushed)
+            assert (project / "models").is_dir()
+        if line.startswith("make destroy"):
+            assert client.list_buckets()["Buckets"] == []
+    assert pushed
+
+
+@pytest.mark.slow
+def test_a_platform_is_run_and_joined(state: Path, tmp_path: Path) -> None:
+    """The commands of the page, and a repository that joins before the platform is removed."""
+    needs_engine()
+    project = copy(str(ROOT), tmp_path / "project", platform="shared")
+    joined = False
+    for line in blocks(ROOT / PLATFORM_PAGE):
+        if line.startswith("make destroy"):
+            make(project, "setup")
+            make(project, "up", "connect", "ENV=local")
+            client = client_of(project)
+            assert remote_of(project).split("/")[2] in {each["Name"] for each in client.list_buckets()["Buckets"]}
+            make(project, "destroy", "ENV=local")
+            joined = True
+        shell(line, ROOT)
+    assert joined
+    assert client.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["standalone", "shared"])
+def test_settings_of_every_environment_are_right(platform: str, tmp_path: Path) -> None:
+    project = copy(str(ROOT), tmp_path / "project", platform=platform, regulation="eu-ai-act")
+    check = (
+        "import sys; from pathlib import Path; from groundplan_infra.config import ProjectConfig, parse; "
+        "from groundplan_infra.settings import read_settings; "
+        "[parse(ProjectConfig, read_settings(f), f.name) for f in Path(sys.argv[1]).glob('Pulumi.*.yaml')]"
+    )
+    command = ["uv", "run", "--quiet", "--directory", str(ROOT / "infra"), "python", "-c", check]
+    subprocess.run([*command, str(project / "infra")], check=True)
+    assert len(list((project / "infra").glob("Pulumi.*.yaml"))) == 4
+
+
+@pytest.mark.slow
+def test_infra_is_installed_from_a_commit_of_the_template(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(template)], check=True)
+    project = copy(f"git+file://{template}", tmp_path / "project")
+    text = (project / "infra" / "pyproject.toml").read_text(encoding="utf-8")
+    commit = git(template, "rev-parse", "HEAD")
+    pinned = re.search(r'git = "file://.*", rev = "([0-9a-f]+)", subdirectory = "infra"', text)
+    assert pinned
+    assert commit.startswith(pinned[1])
+    cost = make(project, "cost", "ENV=dev").stdout
+    assert "total before data and jobs" in cost
