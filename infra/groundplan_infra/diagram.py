@@ -19,7 +19,7 @@ HIDDEN_TYPES = {
 HIDDEN_PREFIXES = ("aws:s3/bucket",)
 SHOWN_ANYWAY = {"aws:s3/bucket:Bucket"}
 # Pixels of the SVG.
-WIDTH, GAP, LINE, MARGIN = 200, 80, 18, 20
+WIDTH, GAP, LINE, MARGIN = 220, 80, 18, 20
 
 
 def is_shown(resource: Resource) -> bool:

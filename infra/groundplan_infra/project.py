@@ -57,15 +57,9 @@ class Project(Component):
             self.options(),
         )
         self.image = images.repositories["train"]
-        self.log_group = aws.cloudwatch.LogGroup(
-            self.child("jobs"),
-            name=f"/groundplan/{context.prefix}/{config.name}",
-            retention_in_days=context.log_days,
-            kms_key_id=platform.logs_key_arn,
-            tags=self.tags(self.child("jobs")),
-            opts=self.options(),
-        )
-        self.job_role = self.role("job", *self.data_statements())
+        place = f"/groundplan/{context.prefix}/{config.name}"
+        self.log_group = self.make_log_group(self.child("jobs"), place, platform.logs_key_arn)
+        self.job_role = self.task_role("job", *self.data_statements())
         if config.kubernetes_namespace:
             aws.eks.PodIdentityAssociation(
                 self.child("pods"),
@@ -109,22 +103,15 @@ class Project(Component):
             ),
         ]
 
-    def role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
+    def task_role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
         """A role of this repository's tasks."""
-        name = self.child(purpose)
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=iam.trust_tasks(self.context.account, pods=bool(self.config.kubernetes_namespace)),
-            tags=self.tags(name),
-            opts=self.options(),
-        )
-        aws.iam.RolePolicy(name, role=role.id, policy=iam.document(*statements), opts=self.options())
-        return role
+        trust = iam.trust_tasks(self.context.account, pods=bool(self.config.kubernetes_namespace))
+        return self.make_role(self.child(purpose), trust, *statements)
 
     def job_definition(self) -> aws.batch.JobDefinition:
         """The training job: the training image under the job's role, tried again when its machine is taken away."""
         config, name = self.config, self.child("train")
-        execution = self.role(
+        execution = self.task_role(
             "execution",
             iam.allow("ecr:GetAuthorizationToken", "*"),
             iam.allow(

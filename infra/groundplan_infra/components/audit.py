@@ -83,12 +83,7 @@ class Audit(Component):
     def recorder(self) -> None:
         """Every change of a resource."""
         storage = self.args.storage
-        role = aws.iam.Role(
-            self.child("config"),
-            assume_role_policy=iam.trust("config", self.context.account),
-            tags=self.tags(self.child("config")),
-            opts=self.options(),
-        )
+        role = self.make_role(self.child("config"), iam.trust("config", self.context.account))
         attached = aws.iam.RolePolicyAttachment(
             self.child("config"), role=role.name, policy_arn=CONFIG_POLICY, opts=self.options()
         )

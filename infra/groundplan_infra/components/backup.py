@@ -46,12 +46,7 @@ class Backup(Component):
             tags=self.tags(name),
             opts=self.options(stateful=True),
         )
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=iam.trust("backup", context.account),
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        role = self.make_role(name, iam.trust("backup", context.account))
         attached = [
             aws.iam.RolePolicyAttachment(
                 self.child(purpose), role=role.name, policy_arn=f"{MANAGED}{policy}", opts=self.options()

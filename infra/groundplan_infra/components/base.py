@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
+from groundplan_infra import iam
 from groundplan_infra.context import Context
 
 
@@ -38,3 +40,50 @@ class Component(pulumi.ComponentResource):
     def tags(self, name: str, **more: str) -> dict[str, str]:
         """Tags of a child."""
         return self.context.tags(name, **more)
+
+    def make_log_group(self, name: str, place: str, key_arn: pulumi.Input[str]) -> aws.cloudwatch.LogGroup:
+        """An encrypted log group; logs are kept as long as the settings say."""
+        return aws.cloudwatch.LogGroup(
+            name,
+            name=place,
+            retention_in_days=self.context.log_days,
+            kms_key_id=key_arn,
+            tags=self.tags(name),
+            opts=self.options(),
+        )
+
+    def make_role(self, name: str, trust: pulumi.Input[str], *statements: iam.Statement) -> aws.iam.Role:
+        """A role that those named by `trust` may take, with these permissions."""
+        role = aws.iam.Role(name, assume_role_policy=trust, tags=self.tags(name), opts=self.options())
+        if statements:
+            aws.iam.RolePolicy(name, role=role.id, policy=iam.document(*statements), opts=self.options())
+        return role
+
+    def make_launch_template(self, name: str, disk_gb: int, hop_limit: int) -> aws.ec2.LaunchTemplate:
+        """Machines with an encrypted disk and without the first version of the metadata service.
+
+        `hop_limit`: 1 keeps containers from the machine's metadata, 2 lets them reach it.
+        """
+        return aws.ec2.LaunchTemplate(
+            name,
+            update_default_version=True,
+            metadata_options={
+                "http_tokens": "required",
+                "http_put_response_hop_limit": hop_limit,
+                "http_endpoint": "enabled",
+            },
+            block_device_mappings=[
+                {
+                    "device_name": "/dev/xvda",
+                    "ebs": {
+                        "volume_size": disk_gb,
+                        "volume_type": "gp3",
+                        "encrypted": "true",
+                        "delete_on_termination": "true",
+                    },
+                }
+            ],
+            tag_specifications=[{"resource_type": kind, "tags": self.tags(name)} for kind in ("instance", "volume")],
+            tags=self.tags(name),
+            opts=self.options(),
+        )

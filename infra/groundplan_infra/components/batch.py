@@ -49,16 +49,11 @@ class Batch(Component):
             opts=self.options(),
         )
         egress_anywhere(self, "jobs", self.security_group)
-        self.log_group = aws.cloudwatch.LogGroup(
-            self.child("jobs"),
-            name=f"/groundplan/{context.prefix}/jobs",
-            retention_in_days=context.log_days,
-            kms_key_id=args.logs_key_arn,
-            tags=self.tags(self.child("jobs")),
-            opts=self.options(),
+        self.log_group = self.make_log_group(
+            self.child("jobs"), f"/groundplan/{context.prefix}/jobs", args.logs_key_arn
         )
-        self.service_role, attached = self.role("service", "batch", BATCH_SERVICE_POLICY)
-        instance_role, _ = self.role("instance", "ec2", ECS_INSTANCE_POLICY)
+        self.service_role, attached = self.managed_role("service", "batch", BATCH_SERVICE_POLICY)
+        instance_role, _ = self.managed_role("instance", "ec2", ECS_INSTANCE_POLICY)
         self.ready: list[pulumi.Resource] = [attached]
         self.profile = aws.iam.InstanceProfile(
             self.child("instance"),
@@ -66,41 +61,17 @@ class Batch(Component):
             tags=self.tags(self.child("instance")),
             opts=self.options(),
         )
-        self.template = self.launch_template()
+        self.template = self.make_launch_template(self.child("machines"), ROOT_DISK_GB, hop_limit=2)
         self.queues = {"cpu": self.queue("cpu", config.instance_types, config.max_vcpus)}
         if config.gpu:
             self.queues["gpu"] = self.queue("gpu", config.gpu.instance_types, config.gpu.max_vcpus)
         self.register_outputs({kind: queue.arn for kind, queue in self.queues.items()})
 
-    def role(self, purpose: str, service: str, policy: str) -> tuple[aws.iam.Role, aws.iam.RolePolicyAttachment]:
+    def managed_role(self, purpose: str, service: str, policy: str) -> tuple[aws.iam.Role, pulumi.Resource]:
         """A role with the policy that AWS keeps for it; its attachment has to outlive what uses the role."""
         name = self.child(purpose)
-        role = aws.iam.Role(name, assume_role_policy=iam.trust(service), tags=self.tags(name), opts=self.options())
-        attached = aws.iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy, opts=self.options())
-        return role, attached
-
-    def launch_template(self) -> aws.ec2.LaunchTemplate:
-        """Machines with an encrypted disk and without the first version of the metadata service."""
-        name = self.child("machines")
-        return aws.ec2.LaunchTemplate(
-            name,
-            update_default_version=True,
-            metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 2, "http_endpoint": "enabled"},
-            block_device_mappings=[
-                {
-                    "device_name": "/dev/xvda",
-                    "ebs": {
-                        "volume_size": ROOT_DISK_GB,
-                        "volume_type": "gp3",
-                        "encrypted": "true",
-                        "delete_on_termination": "true",
-                    },
-                }
-            ],
-            tag_specifications=[{"resource_type": kind, "tags": self.tags(name)} for kind in ("instance", "volume")],
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        role = self.make_role(name, iam.trust(service))
+        return role, aws.iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy, opts=self.options())
 
     def queue(self, kind: str, instance_types: list[str], max_vcpus: int) -> aws.batch.JobQueue:
         """A queue and the machines behind it."""

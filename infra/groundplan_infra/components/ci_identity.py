@@ -45,7 +45,7 @@ class CiIdentity(Component):
         self.audience = AUDIENCE if config.provider == "github" else config.gitlab_url
         self.provider_arn = self.provider()
         preview, deploy = self.subjects()
-        self.preview = self.role("preview", preview)
+        self.preview = self.token_role("preview", preview)
         aws.iam.RolePolicyAttachment(
             self.child("preview"), role=self.preview.name, policy_arn=READ_ONLY, opts=self.options()
         )
@@ -58,7 +58,7 @@ class CiIdentity(Component):
         aws.iam.RolePolicy(
             self.child("preview"), role=self.preview.id, policy=iam.document(no_data), opts=self.options()
         )
-        self.deploy = self.role("deploy", deploy)
+        self.deploy = self.token_role("deploy", deploy)
         aws.iam.RolePolicy(
             self.child("deploy"),
             role=self.deploy.id,
@@ -93,7 +93,7 @@ class CiIdentity(Component):
             [f"project_path:{repository}:ref_type:branch:ref:{environment}" for repository in repositories],
         )
 
-    def role(self, purpose: str, subjects: list[str]) -> aws.iam.Role:
+    def token_role(self, purpose: str, subjects: list[str]) -> aws.iam.Role:
         """A role that tokens of these subjects may take."""
         name = self.child(purpose)
         trusted = {

@@ -40,15 +40,8 @@ class Eks(Component):
         super().__init__("Eks", name, context, opts)
         self.args = args
         config = args.config
-        logs = aws.cloudwatch.LogGroup(
-            name,
-            name=f"/aws/eks/{name}/cluster",
-            retention_in_days=context.log_days,
-            kms_key_id=args.logs_key_arn,
-            tags=self.tags(name),
-            opts=self.options(),
-        )
-        role, attached = self.role("cluster", "eks", ["AmazonEKSClusterPolicy"])
+        logs = self.make_log_group(name, f"/aws/eks/{name}/cluster", args.logs_key_arn)
+        role, attached = self.managed_role("cluster", "eks", ["AmazonEKSClusterPolicy"])
         self.cluster = aws.eks.Cluster(
             name,
             name=name,
@@ -71,7 +64,7 @@ class Eks(Component):
             tags=self.tags(name),
             opts=self.options(stateful=True, depends_on=[logs, *attached]),
         )
-        self.node_role, self.node_policies = self.role("node", "ec2", NODE_POLICIES)
+        self.node_role, self.node_policies = self.managed_role("node", "ec2", NODE_POLICIES)
         for addon in ADDONS:
             if addon != "coredns":
                 self.addon(addon, [])
@@ -81,12 +74,12 @@ class Eks(Component):
             self.admin(number, arn)
         self.register_outputs({"cluster": self.cluster.name})
 
-    def role(
+    def managed_role(
         self, purpose: str, service: str, policies: list[str]
     ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
         """A role with policies that AWS keeps."""
         name = self.child(purpose)
-        role = aws.iam.Role(name, assume_role_policy=iam.trust(service), tags=self.tags(name), opts=self.options())
+        role = self.make_role(name, iam.trust(service))
         attached = [
             aws.iam.RolePolicyAttachment(
                 self.child(purpose, policy),
@@ -131,25 +124,7 @@ class Eks(Component):
     ) -> aws.eks.NodeGroup:
         """Machines of one kind; the cluster's autoscaler moves their number, so Pulumi leaves it alone."""
         name = self.child(kind)
-        template = aws.ec2.LaunchTemplate(
-            name,
-            update_default_version=True,
-            metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1, "http_endpoint": "enabled"},
-            block_device_mappings=[
-                {
-                    "device_name": "/dev/xvda",
-                    "ebs": {
-                        "volume_size": disk_gb,
-                        "volume_type": "gp3",
-                        "encrypted": "true",
-                        "delete_on_termination": "true",
-                    },
-                }
-            ],
-            tag_specifications=[{"resource_type": each, "tags": self.tags(name)} for each in ("instance", "volume")],
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        template = self.make_launch_template(name, disk_gb, hop_limit=1)
         return aws.eks.NodeGroup(
             name,
             cluster_name=self.cluster.name,

@@ -30,12 +30,7 @@ class ManagedTracking(Component):
         self, name: str, context: Context, args: ManagedTrackingArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("ManagedTracking", name, context, opts)
-        role = aws.iam.Role(
-            self.child("app"),
-            assume_role_policy=iam.trust("sagemaker", context.account),
-            tags=self.tags(self.child("app")),
-            opts=self.options(),
-        )
+        role = self.make_role(self.child("app"), iam.trust("sagemaker", context.account))
         policy = aws.iam.RolePolicy(
             self.child("app"),
             role=role.id,

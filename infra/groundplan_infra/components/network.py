@@ -206,27 +206,10 @@ class Network(Component):
     def flow_log(self) -> None:
         """Who talked to whom, in a log group."""
         name = self.child("flow")
-        group = aws.cloudwatch.LogGroup(
-            name,
-            name=f"/groundplan/{self.context.prefix}/flow",
-            retention_in_days=self.context.log_days,
-            kms_key_id=self.args.logs_key_arn,
-            tags=self.tags(name),
-            opts=self.options(),
-        )
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=iam.trust("vpc-flow-logs", self.context.account),
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        group = self.make_log_group(name, f"/groundplan/{self.context.prefix}/flow", self.args.logs_key_arn)
         write = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogGroups", "logs:DescribeLogStreams"]
-        aws.iam.RolePolicy(
-            name,
-            role=role.id,
-            policy=iam.document(iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])),
-            opts=self.options(),
-        )
+        writing = iam.allow(write, [group.arn, pulumi.Output.concat(group.arn, ":*")])
+        role = self.make_role(name, iam.trust("vpc-flow-logs", self.context.account), writing)
         aws.ec2.FlowLog(
             name,
             vpc_id=self.vpc.id,

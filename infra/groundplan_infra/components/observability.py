@@ -95,13 +95,8 @@ class Observability(Component):
     def slack(self) -> None:
         """Alarms in a Slack channel, by Amazon Q (formerly AWS Chatbot), which may only read metrics."""
         config, name = self.args.config, self.child("slack")
-        role = aws.iam.Role(name, assume_role_policy=iam.trust("chatbot"), tags=self.tags(name), opts=self.options())
-        aws.iam.RolePolicy(
-            name,
-            role=role.id,
-            policy=iam.document(iam.allow(["cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*"], "*")),
-            opts=self.options(),
-        )
+        reading = iam.allow(["cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*"], "*")
+        role = self.make_role(name, iam.trust("chatbot"), reading)
         aws.chatbot.SlackChannelConfiguration(
             name,
             configuration_name=name,

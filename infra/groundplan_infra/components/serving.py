@@ -52,12 +52,5 @@ class ServingCluster(Component):
             opts=self.options(),
         )
         egress_anywhere(self, "services", self.security_group)
-        self.log_group = aws.cloudwatch.LogGroup(
-            name,
-            name=f"/groundplan/{context.prefix}/serving",
-            retention_in_days=context.log_days,
-            kms_key_id=args.logs_key_arn,
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        self.log_group = self.make_log_group(name, f"/groundplan/{context.prefix}/serving", args.logs_key_arn)
         self.register_outputs({"cluster": self.cluster.arn})

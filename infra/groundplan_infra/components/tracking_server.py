@@ -91,14 +91,7 @@ class TrackingServer(Component):
             self.options(),
         )
         self.balancer.allow_to("server", self.security_group)
-        self.log_group = aws.cloudwatch.LogGroup(
-            name,
-            name=f"/groundplan/{context.prefix}/tracking",
-            retention_in_days=context.log_days,
-            kms_key_id=args.logs_key_arn,
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        self.log_group = self.make_log_group(name, f"/groundplan/{context.prefix}/tracking", args.logs_key_arn)
         self.service = self.run()
         self.scale()
         self.uri = pulumi.Output.from_input(self.balancer.url)
@@ -108,17 +101,9 @@ class TrackingServer(Component):
         ]
         self.register_outputs({"uri": self.uri, "secret_arn": self.secret.arn})
 
-    def role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
+    def task_role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
         """A role of the task."""
-        name = self.child(purpose)
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=iam.trust("ecs-tasks", self.context.account),
-            tags=self.tags(name),
-            opts=self.options(),
-        )
-        aws.iam.RolePolicy(name, role=role.id, policy=iam.document(*statements), opts=self.options())
-        return role
+        return self.make_role(self.child(purpose), iam.trust("ecs-tasks", self.context.account), *statements)
 
     def run(self) -> aws.ecs.Service:
         """Cluster, task and service."""
@@ -137,7 +122,7 @@ class TrackingServer(Component):
             opts=self.options(),
         )
         use_data_key = iam.use_key(args.data_key_arn)
-        execution = self.role(
+        execution = self.task_role(
             "execution",
             iam.allow("ecr:GetAuthorizationToken", "*"),
             iam.allow(
@@ -148,7 +133,7 @@ class TrackingServer(Component):
             iam.allow("secretsmanager:GetSecretValue", self.database.secret_arn),
             use_data_key,
         )
-        task = self.role(
+        task = self.task_role(
             "task",
             *iam.read_write(args.storage.artifacts.arn),
             iam.allow(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], self.secret.arn),

@@ -273,6 +273,12 @@ def eks_cluster() -> None:
         keep(self, answer.result["cluster"], EKS_FIELDS)
         return answer
 
+    @wrapped(EKSResponse, "create_nodegroup")
+    def _(original: Any, self: Any) -> Any:
+        answer: Any = original(self)
+        keep(self, answer.result["nodegroup"], {"updateConfig": "update_config"})
+        return answer
+
     @wrapped(Nodegroup, "__init__")
     def _(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)

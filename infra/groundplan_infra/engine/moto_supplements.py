@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from moto.guardduty.models import guardduty_backends
+
 ACCOUNT = "123456789012"
 SERVICE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 Body = dict[str, Any]
@@ -120,6 +122,20 @@ def analyzer_tags(call: Call) -> Body:
     return {"tags": STORE.get("analyzer", call.parts[0].rsplit("/", 1)[-1])["tags"]}
 
 
+@route("access-analyzer", "POST", "/tags/(.+)")
+def tag_analyzer(call: Call) -> Body:
+    STORE.get("analyzer", call.parts[0].rsplit("/", 1)[-1])["tags"].update(call.body["tags"])
+    return {}
+
+
+# GuardDuty: moto keeps the tags of a detector, but lets nobody change them
+@route("guardduty", "POST", "/tags/(arn:aws:guardduty:.+)")
+def tag_detector(call: Call) -> Body:
+    detectors = guardduty_backends[ACCOUNT][call.region].detectors
+    detectors[call.parts[0].rsplit("/", 1)[-1]].tags.update(call.body["tags"])
+    return {}
+
+
 # Cost Explorer: monitors and subscriptions of anomalies
 def anomaly_calls(kind: str, lists: str, missing: str) -> None:
     """The calls of monitors, which are those of subscriptions too."""
@@ -177,6 +193,11 @@ def get_selection(call: Call) -> Body:
 def delete_selection(call: Call) -> Body:
     STORE.pop("selection", *call.parts)
     return {}
+
+
+@route("backup", "GET", "/backup-vaults/([^/]+)/recovery-points/?")
+def list_recovery_points(call: Call) -> Body:
+    return {"RecoveryPoints": []}
 
 
 @route("backup", "PUT", "/restore-testing/plans")

@@ -141,6 +141,8 @@ class Session:
         self.select()
         if operation != "preview":
             self.recover()
+        if operation == "destroy":
+            self.refuse_protected()
         words = [operation, "--stack", self.name, *options]
         if operation != "preview":
             words += ["--yes", "--skip-preview"]
@@ -158,8 +160,7 @@ class Session:
         if held:
             say(f"stack {self.name}: an engine was killed at work; its lock is removed")
             self.run("cancel", self.name, "--yes", quiet=True)
-        exported = self.run("stack", "export", "--stack", self.name, quiet=True)
-        pending = json.loads(exported.stdout or "{}").get("deployment", {}).get("pending_operations") or []
+        pending = self.deployment().get("pending_operations") or []
         begun = sorted(each["resource"]["urn"].split("::")[-1] for each in pending if each["type"] == "creating")
         if begun:
             say(
@@ -168,6 +169,22 @@ class Session:
             done = self.run("refresh", "--stack", self.name, "--yes", "--clear-pending-creates", quiet=True)
             if done.returncode:
                 raise EngineError(f"stack {self.name}: {last_line(done.stdout + done.stderr)}")
+
+    def refuse_protected(self) -> None:
+        """Raise EngineError where something is protected: the engine would remove all the rest before it says so."""
+        guarded = [
+            each["urn"].split("::")[-1] for each in self.deployment().get("resources") or [] if each.get("protect")
+        ]
+        if guarded:
+            raise EngineError(
+                f"stack {self.name} has {len(guarded)} protected resources ({', '.join(guarded[:3])}, ...), so nothing "
+                f"was removed; to remove them too, run `pulumi state unprotect --all --stack {self.name}` first"
+            )
+
+    def deployment(self) -> dict[str, Any]:
+        """The state of the stack."""
+        exported = self.run("stack", "export", "--stack", self.name, quiet=True)
+        return dict(json.loads(exported.stdout or "{}").get("deployment") or {})
 
     def locks(self) -> list[dict[str, Any]]:
         """The locks on an emulated stack; those of other backends are the engine's to report."""
