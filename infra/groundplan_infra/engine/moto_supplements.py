@@ -392,6 +392,7 @@ class Supplements:
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
+        self.one_at_a_time = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         scope = SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
@@ -399,7 +400,9 @@ class Supplements:
         place = target or unquote(environ.get("PATH_INFO", ""))
         found = find(scope["service"], environ["REQUEST_METHOD"], place) if scope else None
         if not scope or not found:
-            return self.application(environ, start_response)
+            # moto is not made for several calls at a time; under load it found subnets to be there twice.
+            with self.one_at_a_time:
+                return list(self.application(environ, start_response))
         raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         handler, parts = found
         try:
