@@ -12,6 +12,8 @@ import boto3
 from groundplan_infra.contract import ContractError, ProjectOutputs
 
 REMOTE = "cloud"
+# Large artifacts go straight to the bucket, in parts, by addresses that the tracking server signs.
+SIGNED_TRANSFER = ("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD")
 BEGIN, END = "# From `make connect`; written anew each time.", "# End of `make connect`."
 
 
@@ -22,9 +24,11 @@ def settings_of(outputs: ProjectOutputs, endpoint: Mapping[str, str], login: Map
     """
     # Without a server, runs stay in a database here; each stack has its own, for artifacts stay where a run began.
     own_database = f"sqlite:///.local/mlflow-{outputs.environment}.db"
+    has_server = outputs.tracking_uri.startswith("https:")
     return {
         "MLFLOW_TRACKING_URI": outputs.tracking_uri or own_database,
         "MLFLOW_ARTIFACT_LOCATION": "" if outputs.tracking_uri else outputs.artifact_store,
+        **(dict.fromkeys(SIGNED_TRANSFER, "true") if has_server else {}),
         "AWS_DEFAULT_REGION": outputs.region,
         **login,
         **endpoint,

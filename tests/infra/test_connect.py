@@ -45,6 +45,7 @@ def test_both_files_lead_to_the_stack(repository: Path) -> None:
     connect(repository, outputs(tracking_uri="https://mlflow.example.com"), {})
     assert "MLFLOW_TRACKING_URI=https://mlflow.example.com" in (repository / ".env").read_text().splitlines()
     assert "MLFLOW_ARTIFACT_LOCATION" not in (repository / ".env").read_text()
+    assert "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true" in (repository / ".env").read_text().splitlines()
     config = configparser.ConfigParser()
     config.read(repository / ".dvc" / "config.local")
     assert config["core"]["remote"] == "cloud"

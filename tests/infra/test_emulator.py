@@ -123,6 +123,18 @@ def rules_keep_their_description(url: str) -> Any:
     return any(rule.get("Description") == "from two" for rule in rules)
 
 
+def endpoints_reach_tables_that_join_later(url: str) -> Any:
+    ec2 = client(url, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    one, two = (ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
+    service = "com.amazonaws.eu-west-1.s3"
+    made = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=service, VpcEndpointType="Gateway", RouteTableIds=[one])
+    endpoint = made["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[two])
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    return True
+
+
 def scalable_targets_have_tags(url: str) -> Any:
     ecs, scaling = client(url, "ecs"), client(url, "application-autoscaling")
     ecs.create_cluster(clusterName="scaled")
@@ -227,6 +239,7 @@ CHECKS = [
     databases_have_ids_of_their_own,
     parameters_say_who_set_them,
     rules_keep_their_description,
+    endpoints_reach_tables_that_join_later,
     scalable_targets_have_tags,
     budgets_have_subscribers,
     services_return_what_they_were_given,

@@ -35,7 +35,7 @@ class TrackingServerArgs:
 class TrackingServer(Component):
     """A service behind TLS. MLflow's own accounts guard it, for people (browser) and machines (user and password in the
     environment) alike; the first start makes the administrator's password and keeps it in `secret`. Clients move
-    artifacts straight to the bucket, by URLs that the server signs."""
+    large artifacts straight to the bucket, by URLs that the server signs."""
 
     uri: pulumi.Output[str]
     secret: aws.secretsmanager.Secret

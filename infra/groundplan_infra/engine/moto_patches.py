@@ -17,6 +17,7 @@ from moto.budgets.models import budgets_backends
 from moto.budgets.responses import BudgetsResponse
 from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.eks.models import EKSBackend, Nodegroup
 from moto.eks.responses import EKSResponse
@@ -121,6 +122,22 @@ def security_group_rules() -> None:
         return self.ip_range.get("Description") or self.source_group.get("Description")
 
     extend(SecurityGroupRule, description=property(description))
+
+
+def gateway_endpoints() -> None:
+    """Gateway endpoints: a route table that joins later gets no route, and then the endpoint cannot be deleted."""
+
+    @wrapped(VPCBackend, "modify_vpc_endpoint")
+    def _(original: Any, self: Any, vpc_id: str, *args: Any, **kwargs: Any) -> None:
+        (endpoint,) = self.describe_vpc_endpoints(vpc_end_point_ids=[vpc_id])
+        before = set(endpoint.route_table_ids or [])
+        original(self, vpc_id, *args, **kwargs)
+        after = set(endpoint.route_table_ids or [])
+        for table in after - before:
+            prefix_list = endpoint.destination_prefix_list_id
+            self.create_route(table, None, gateway_id=vpc_id, destination_prefix_list_id=prefix_list)
+        for table in before - after:
+            self.delete_route(table, endpoint.destination_prefix_list_id)
 
 
 def application_autoscaling() -> None:
@@ -298,6 +315,7 @@ PATCHES = (
     s3_logging,
     rds,
     security_group_rules,
+    gateway_endpoints,
     application_autoscaling,
     budgets,
     ecs_service,
