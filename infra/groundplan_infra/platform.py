@@ -20,16 +20,11 @@ from groundplan_infra.components.registry import ImageRegistry, ImageRegistryArg
 from groundplan_infra.components.serving import ServingCluster, ServingClusterArgs
 from groundplan_infra.components.storage import Storage, StorageArgs
 from groundplan_infra.components.tracking_server import IMAGE_TAG, TrackingServer, TrackingServerArgs
-from groundplan_infra.config import (
-    BatchCompute,
-    EksCompute,
-    ExistingTracking,
-    PlatformConfig,
-    ServerTracking,
-)
-from groundplan_infra.config import ManagedTracking as ManagedTrackingConfig
+from groundplan_infra.config import PlatformConfig
 from groundplan_infra.context import Context
 from groundplan_infra.contract import VERSION, PlatformOutputs
+from groundplan_infra.sections import BatchCompute, EksCompute, ExistingTracking, ServerTracking
+from groundplan_infra.sections import ManagedTracking as ManagedTrackingConfig
 
 LOW_STORAGE_BYTES = 2 * 1024**3
 TRACKING_IMAGE = "tracking"

@@ -10,9 +10,10 @@ from groundplan_infra.components.base import Component
 from groundplan_infra.components.ci_identity import CiIdentity, CiIdentityArgs
 from groundplan_infra.components.cost_control import CostControl, CostControlArgs
 from groundplan_infra.components.registry import ImageRegistry, ImageRegistryArgs
-from groundplan_infra.config import Ci, ProjectConfig
+from groundplan_infra.config import ProjectConfig
 from groundplan_infra.context import Context
 from groundplan_infra.contract import VERSION, PlatformOutputs
+from groundplan_infra.sections import Ci
 
 JOB_SECONDS = 24 * 3600
 JOB_ATTEMPTS = 3

@@ -45,7 +45,7 @@ def reference_page() -> str:
     lines = [
         "# Stack settings",
         "",
-        "Keys of `Pulumi.<env>.yaml`, under `config`. Made from `groundplan_infra/config.py`.",
+        "Keys of `Pulumi.<env>.yaml`, under `config`. Made from `groundplan_infra/sections.py`.",
     ]
     for title, model in (("Platform", PlatformConfig), ("Project", ProjectConfig)):
         lines += ["", f"## {title}", "", *table(model, f"{NAMESPACE}:")]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conftest import PlatformGraph
 from groundplan_infra.components.network import plan_subnets
-from groundplan_infra.config import ZONE_LETTERS
+from groundplan_infra.sections import ZONE_LETTERS
 
 ZONES = st.lists(st.sampled_from(ZONE_LETTERS), min_size=2, max_size=6, unique=True)
 CIDRS = st.tuples(st.integers(0, 255), st.integers(16, 22)).map(

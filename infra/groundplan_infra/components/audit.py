@@ -8,8 +8,8 @@ import pulumi_aws as aws
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.storage import Storage
-from groundplan_infra.config import Audit as AuditConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Audit as AuditConfig
 
 CONFIG_POLICY = "arn:aws:iam::aws:policy/service-role/AWS_ConfigRole"
 

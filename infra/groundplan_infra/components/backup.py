@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import Backup as BackupConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Backup as BackupConfig
 
 DAILY_UTC = "cron(0 3 * * ? *)"
 WEEKLY_UTC = "cron(0 6 ? * SUN *)"

@@ -9,8 +9,8 @@ from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.load_balancer import egress_anywhere
 from groundplan_infra.components.network import Network
-from groundplan_infra.config import BatchCompute
 from groundplan_infra.context import Context
+from groundplan_infra.sections import BatchCompute
 
 ROOT_DISK_GB = 100
 ECS_INSTANCE_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"

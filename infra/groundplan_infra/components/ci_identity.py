@@ -8,8 +8,8 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import Ci
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Ci
 
 GITHUB = "https://token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"

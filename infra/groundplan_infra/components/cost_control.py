@@ -6,8 +6,8 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import Budget
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Budget
 
 ACTUAL_PERCENTS = (50, 80, 100)
 COST_TAGS = ("Project", "Environment", "Owner", "CostCenter")

@@ -6,8 +6,8 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import ServerTracking
 from groundplan_infra.context import Context
+from groundplan_infra.sections import ServerTracking
 
 ENGINE_VERSION = "17"
 PORT = 5432

@@ -8,8 +8,8 @@ import pulumi_aws as aws
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.network import Network
-from groundplan_infra.config import EksCompute
 from groundplan_infra.context import Context
+from groundplan_infra.sections import EksCompute
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 ADDONS = ["vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent"]

@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import ManagedTracking as ManagedTrackingConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import ManagedTracking as ManagedTrackingConfig
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import ZONE_LETTERS
-from groundplan_infra.config import Network as NetworkConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import ZONE_LETTERS
+from groundplan_infra.sections import Network as NetworkConfig
 
 ANYWHERE = "0.0.0.0/0"
 # A network is cut into 16 blocks: private subnets take blocks 0 to 5 and public ones 8 to 13, by the zone's letter.

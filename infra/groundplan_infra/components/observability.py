@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.config import Observability as ObservabilityConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Observability as ObservabilityConfig
 
 PERIOD_SECONDS = 300
 

@@ -8,8 +8,8 @@ import pulumi_aws as aws
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.bucket import Bucket, BucketArgs, ObjectLock
-from groundplan_infra.config import Storage as StorageConfig
 from groundplan_infra.context import Context
+from groundplan_infra.sections import Storage as StorageConfig
 
 
 @dataclass(frozen=True)

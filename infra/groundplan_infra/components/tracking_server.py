@@ -11,8 +11,8 @@ from groundplan_infra.components.database import Database, DatabaseArgs
 from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
 from groundplan_infra.components.network import Network
 from groundplan_infra.components.storage import Storage
-from groundplan_infra.config import ServerTracking
 from groundplan_infra.context import Context
+from groundplan_infra.sections import ServerTracking
 
 PORT = 5000
 # What infra/images/tracking/Dockerfile installs; the tag under which it is pushed.
