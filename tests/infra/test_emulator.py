@@ -283,3 +283,12 @@ def test_patches_are_for_the_installed_version() -> None:
 
 def test_a_second_start_finds_the_first(patched: str) -> None:
     assert emulator.ensure().url == patched
+
+
+def test_a_process_that_has_ended_is_not_alive() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    time.sleep(1)
+    assert not emulator.alive(process.pid), "a zombie counts as ended"
+    process.wait()
+    assert not emulator.alive(process.pid)
+    assert emulator.alive(os.getpid())

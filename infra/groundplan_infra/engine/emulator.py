@@ -74,12 +74,15 @@ def answers(url: str) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists."""
+    """Whether a process exists and has not ended; one that nobody has waited for stays in the list as a zombie."""
     try:
         os.kill(pid, 0)
-    except OSError:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except ProcessLookupError:
         return False
-    return True
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def ensure() -> Emulator:

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from groundplan_infra.settings import read_settings
 
 LIMIT_SECONDS = 3600
 INTERRUPT_SECONDS = 60
+# A killed engine needs a moment to be gone.
+DYING_SECONDS = 3
 SALT = "encryptionsalt:"
 
 
@@ -154,7 +157,9 @@ class Session:
         Raises EngineError where another engine is still at work.
         """
         held = self.locks()
-        alive = [lock for lock in held if emulator.alive(lock["pid"])]
+        deadline = time.monotonic() + DYING_SECONDS
+        while (alive := [lock for lock in held if emulator.alive(lock["pid"])]) and time.monotonic() < deadline:
+            time.sleep(0.2)
         if alive:
             raise EngineError(f"stack {self.name} is locked: process {alive[0]['pid']} is at work on it; wait for it")
         if held:
