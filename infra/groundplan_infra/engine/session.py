@@ -118,8 +118,8 @@ class Session:
             stop(process)
             raise EngineError(f"pulumi {words[0]} took over {LIMIT_SECONDS} s and was stopped; run it again") from None
         except KeyboardInterrupt:
-            # The terminal has sent the signal to the engine too; it finishes what has begun.
-            process.wait(timeout=INTERRUPT_SECONDS)
+            # The terminal has sent the signal to the engine too; it finishes what has begun, or stops at a second one.
+            process.wait()
             raise
         return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
 
