@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -278,12 +277,11 @@ def test_missing_credentials_are_told_in_one_line(own_state: Path, monkeypatch: 
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(own_state))
     program = Program(own_state / "program", "platform", "dev", {**settings("dev"), "emulated": False})
-    started = time.monotonic()
     result = program.run("up")
     assert result.returncode == 1
-    assert result.stderr.strip().splitlines()[-1].startswith("error: no AWS credentials")
-    assert "Traceback" not in result.stderr
-    assert time.monotonic() - started < 60
+    assert result.stderr.strip().splitlines() == [
+        "error: no AWS credentials: log in (`aws sso login`), or set AWS_PROFILE; ENV=local needs none"
+    ]
 
 
 def test_a_stack_that_is_at_work_is_told(own_state: Path) -> None:
