@@ -18,7 +18,8 @@ from groundplan_infra.components.tracking_server import IMAGE_TAG
 from groundplan_infra.engine import emulator
 
 IMAGE = INFRA / "images" / "tracking"
-START_SECONDS = 180
+# The first start fetches MLflow and all it needs.
+START_SECONDS = 900
 
 
 def test_the_image_installs_the_version_of_its_tag() -> None:
