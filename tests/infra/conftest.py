@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from groundplan_infra.config import PlatformConfig, parse
@@ -14,6 +15,10 @@ from groundplan_infra.engine.cli import find_cli
 from groundplan_infra.engine.folders import EngineError
 from groundplan_infra.graph import Graph, capture
 from groundplan_infra.program import build_platform
+
+# A slow machine is no wrong answer.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 INFRA = Path(__file__).parents[2] / "infra"
 SMALLEST: dict[str, Any] = {

@@ -19,7 +19,7 @@ from botocore.config import Config
 from groundplan_infra.engine import emulator
 from groundplan_infra.engine.moto_patches import MOTO_VERSION, PATCHES
 
-NO_RETRY = Config(retries={"max_attempts": 1}, read_timeout=30)
+NO_RETRY = Config(retries={"max_attempts": 1}, read_timeout=120)
 PLAIN = "from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
 
 

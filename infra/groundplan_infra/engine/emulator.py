@@ -15,7 +15,7 @@ from pathlib import Path
 
 from groundplan_infra.engine.folders import EngineError, locked, state_folder
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 15
 # Without these, services wait for containers that nothing runs, or for certificates that nobody signs.
 SETTINGS = {
