@@ -26,6 +26,7 @@ from groundplan_infra.sections import (
     Observability,
     Section,
     ServerTracking,
+    Service,
     Serving,
     Slug,
     Storage,
@@ -139,6 +140,10 @@ class ProjectConfig(StackConfig):
     job_vcpus: int = Field(2, ge=1, description="vCPUs of a training job.")
     job_memory: int = Field(8192, ge=512, description="Memory of a training job in MiB.")
     job_gpus: int = Field(0, ge=0, description="GPUs of a training job.")
+    service: Service | None = Field(
+        None,
+        description="The prediction service, on a platform with an ECS cluster; without this key, none.",
+    )
     kubernetes_namespace: str = Field(
         "", description="On EKS: the namespace in which the service account of the project's name acts as its job role."
     )
@@ -153,6 +158,8 @@ class ProjectConfig(StackConfig):
             raise ValueError("platform_stack is missing; a shared platform needs the name of its stack")
         if self.platform == "shared" and self.standalone:
             raise ValueError("standalone has keys, but the platform is shared; set them there")
+        if self.platform == "standalone" and self.service and self.platform_config().serving.kind != "ecs":
+            raise ValueError("service needs standalone.serving.kind ecs")
         if self.platform == "standalone":
             self.platform_config()
         return self

@@ -33,7 +33,12 @@ class PlatformOutputs:
     data_key_arn: pulumi.Input[str]
     logs_key_arn: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
+    vpc_cidr: pulumi.Input[str]
+    public_subnet_ids: pulumi.Input[list[str]]
+    private_subnet_ids: pulumi.Input[list[str]]
     workload_subnet_ids: pulumi.Input[list[str]]
+    workloads_are_public: pulumi.Input[bool]
+    logs_bucket: pulumi.Input[str]
     cpu_queue_arn: pulumi.Input[str]
     gpu_queue_arn: pulumi.Input[str]
     jobs_log_group: pulumi.Input[str]
@@ -62,6 +67,7 @@ class ProjectOutputs(BaseModel):
     job_definition: str = Field(description="Definition of the training job, or empty.")
     job_role_arn: str = Field(description="Role of the training job.")
     serving_cluster_arn: str = Field(description="Cluster of the prediction service, or empty.")
+    service_url: str = Field(description="Address of the prediction service, or empty.")
     deploy_role_arn: str = Field(description="Role of CI for this environment, or empty.")
     preview_role_arn: str = Field(description="Role of CI for pull requests, or empty.")
     alarm_topic_arn: str = Field(description="Topic that gets the alarms.")

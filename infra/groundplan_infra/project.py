@@ -9,6 +9,7 @@ from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.ci_identity import CiIdentity, CiIdentityArgs
 from groundplan_infra.components.cost_control import CostControl, CostControlArgs
+from groundplan_infra.components.prediction_service import PredictionService, PredictionServiceArgs
 from groundplan_infra.components.registry import ImageRegistry, ImageRegistryArgs
 from groundplan_infra.config import ProjectConfig
 from groundplan_infra.context import Context
@@ -71,7 +72,17 @@ class Project(Component):
                 tags=self.tags(self.child("pods")),
                 opts=self.options(),
             )
+        self.execution_role = self.task_role(
+            "execution",
+            iam.allow("ecr:GetAuthorizationToken", "*"),
+            iam.allow(
+                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+                [repository.arn for repository in images.repositories.values()],
+            ),
+            iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(self.log_group.arn, ":*")),
+        )
         self.definition = self.job_definition()
+        self.service = self.prediction_service(images)
         self.tell_failures()
         self.ci = self.ci_identity(images)
         self.outputs = self.make_outputs()
@@ -112,14 +123,6 @@ class Project(Component):
     def job_definition(self) -> aws.batch.JobDefinition:
         """The training job: the training image under the job's role, tried again when its machine is taken away."""
         config, name = self.config, self.child("train")
-        execution = self.task_role(
-            "execution",
-            iam.allow("ecr:GetAuthorizationToken", "*"),
-            iam.allow(
-                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], self.image.arn
-            ),
-            iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(self.log_group.arn, ":*")),
-        )
         needs = [
             {"type": "VCPU", "value": str(config.job_vcpus)},
             {"type": "MEMORY", "value": str(config.job_memory)},
@@ -131,7 +134,7 @@ class Project(Component):
             "command": ["make", "pipeline"],
             "resourceRequirements": needs,
             "jobRoleArn": self.job_role.arn,
-            "executionRoleArn": execution.arn,
+            "executionRoleArn": self.execution_role.arn,
             "environment": [
                 {"name": "AWS_REGION", "value": self.context.region},
                 {"name": "MLFLOW_TRACKING_URI", "value": self.platform.tracking_uri},
@@ -157,6 +160,21 @@ class Project(Component):
             tags=self.tags(name),
             opts=self.options(),
         )
+
+    def prediction_service(self, images: ImageRegistry) -> PredictionService | None:
+        """The service of the champion, where the settings have one; it needs but its image and its log."""
+        if self.config.service is None:
+            return None
+        image = pulumi.Output.concat(images.repositories["serve"].repository_url, ":release")
+        args = PredictionServiceArgs(
+            config=self.config.service,
+            image=image,
+            platform=self.platform,
+            execution_role_arn=self.execution_role.arn,
+            task_role_arn=self.make_role(self.child("serve"), iam.trust("ecs-tasks", self.context.account)).arn,
+            log_group=self.log_group.name,
+        )
+        return PredictionService(self.child("service"), self.context, args, self.options())
 
     def tell_failures(self) -> None:
         """A failed job reaches the alarm topic."""
@@ -220,6 +238,7 @@ class Project(Component):
             "job_definition": self.definition.arn,
             "job_role_arn": self.job_role.arn,
             "serving_cluster_arn": platform.serving_cluster_arn,
+            "service_url": self.service.url if self.service else "",
             "deploy_role_arn": self.ci.deploy.arn if self.ci else "",
             "preview_role_arn": self.ci.preview.arn if self.ci else "",
             "alarm_topic_arn": platform.alarm_topic_arn,

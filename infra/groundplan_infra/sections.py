@@ -22,6 +22,20 @@ def parse_cidr(key: str, value: str) -> ipaddress.IPv4Network:
         raise ValueError(f"{key} {value!r} is not an IPv4 range: {error}") from None
 
 
+def check_address(certificate_arn: str, hosted_zone_id: str, allowed_cidrs: list[str]) -> None:
+    """Whether an address can have TLS, and is open to ranges; raises ValueError."""
+    if not certificate_arn and not hosted_zone_id:
+        raise ValueError("TLS needs certificate_arn, or hosted_zone_id to request a certificate")
+    for cidr in allowed_cidrs:
+        parse_cidr("allowed_cidrs", cidr)
+
+
+def check_tasks(least: int, most: int) -> None:
+    """Whether tasks can be scaled; raises ValueError."""
+    if most < least:
+        raise ValueError(f"max_tasks {most} is less than tasks {least}")
+
+
 class Section(BaseModel):
     """A part of the configuration; a key that is not known is an error."""
 
@@ -124,12 +138,8 @@ class ServerTracking(Section):
 
     @model_validator(mode="after")
     def check(self) -> Self:
-        if not self.certificate_arn and not self.hosted_zone_id:
-            raise ValueError("TLS needs certificate_arn, or hosted_zone_id to request a certificate")
-        if self.max_tasks < self.tasks:
-            raise ValueError(f"max_tasks {self.max_tasks} is less than tasks {self.tasks}")
-        for cidr in self.allowed_cidrs:
-            parse_cidr("allowed_cidrs", cidr)
+        check_address(self.certificate_arn, self.hosted_zone_id, self.allowed_cidrs)
+        check_tasks(self.tasks, self.max_tasks)
         return self
 
 
@@ -278,6 +288,31 @@ class Backup(Section):
     enabled: bool = Field(True, description="A daily backup of database and model registry.")
     keep_days: int = Field(35, ge=7, description="Days that a backup is kept.")
     restore_test: bool = Field(False, description="A weekly test that restores the newest backup and removes it again.")
+
+
+class Service(Section):
+    """A repository's prediction service, on the platform's ECS cluster."""
+
+    domain: str = Field(description="Host name of the service, as churn.example.com.")
+    certificate_arn: str = Field(
+        "", description="Certificate of that host in ACM; without one, one is requested and proved in `hosted_zone_id`."
+    )
+    hosted_zone_id: str = Field("", description="Route 53 zone of the domain, for its record and its certificate.")
+    allowed_cidrs: list[str] = Field(
+        [], description="Ranges that may reach the service besides the network; with none it is internal."
+    )
+    cpu: Literal[256, 512, 1024, 2048, 4096] = Field(256, description="CPU units of a task; 1024 is one vCPU.")
+    memory: int = Field(512, ge=512, description="Memory of a task in MiB; the service takes about 85 and the model.")
+    tasks: int = Field(1, ge=1, description="Tasks that always run.")
+    max_tasks: int = Field(2, ge=1, description="Tasks under load.")
+    spot: bool = Field(False, description="Run the tasks on Fargate Spot.")
+    web_acl: bool = Field(False, description="AWS WAF before the load balancer.")
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        check_address(self.certificate_arn, self.hosted_zone_id, self.allowed_cidrs)
+        check_tasks(self.tasks, self.max_tasks)
+        return self
 
 
 class Serving(Section):

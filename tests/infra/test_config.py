@@ -68,6 +68,8 @@ def test_wrong_settings_are_told_by_key(settings: dict[str, Any], key: str, says
         ({"platform": "shared"}, "platform_stack is missing"),
         ({"platform": "shared", "platform_stack": "o/p/dev", "standalone": {"network": {}}}, "set them there"),
         ({"standalone": {"network": {"nat": "some"}}}, "nat"),
+        ({"service": {"domain": "a.example.com"}}, "TLS needs"),
+        ({"service": {"domain": "a.example.com", "hosted_zone_id": "Z1"}}, "service needs standalone.serving.kind ecs"),
     ],
 )
 def test_wrong_settings_of_a_project_are_told(settings: dict[str, Any], says: str) -> None:

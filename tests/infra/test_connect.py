@@ -24,6 +24,7 @@ OUTPUTS: dict[str, Any] = {
     "job_definition": "",
     "job_role_arn": "arn",
     "serving_cluster_arn": "",
+    "service_url": "",
     "deploy_role_arn": "",
     "preview_role_arn": "",
     "alarm_topic_arn": "arn",

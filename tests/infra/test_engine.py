@@ -212,16 +212,22 @@ def assert_no_secret(program: Program, aws: emulator.Emulator) -> None:
 
 
 def test_a_project_joins_a_shared_platform(own_state: Path) -> None:
-    platform = Program(own_state / "platform", "platform", "local", settings("local"))
+    emulator.ensure()
+    zone = client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"]
+    platform = Program(own_state / "platform", "platform", "local", settings("local", serving={"kind": "ecs"}))
     platform.done("up")
     values = {key: platform.values[key] for key in ("environment", "region", "owner", "budget", "emulated")}
     shared = {"name": "churn", "platform": "shared", "platform_stack": "organization/test-platform/local"}
-    project = Program(own_state / "project", "project", "local", {**values, **shared})
+    service = {"domain": "churn.example.com", "hosted_zone_id": zone.rsplit("/", 1)[-1]}
+    project = Program(own_state / "project", "project", "local", {**values, **shared, "service": service})
     project.done("up")
     project.done("preview", "--expect-no-changes")
     outputs = json.loads(project.done("outputs"))
     buckets = {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]}
     assert outputs["dvc_remote"].split("/")[2] in buckets
+    cluster = json.loads(platform.done("outputs"))["serving_cluster_arn"]
+    assert len(client("ecs").list_services(cluster=cluster)["serviceArns"]) == 1
+    assert outputs["service_url"] == "https://churn.example.com"
     jobs = client("batch").describe_job_definitions()["jobDefinitions"]
     assert outputs["job_definition"] in {job["jobDefinitionArn"] for job in jobs}
     project.done("destroy")

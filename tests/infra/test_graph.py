@@ -168,6 +168,31 @@ def test_a_project_touches_its_own_prefix_alone() -> None:
             assert statement["Condition"] == {"StringLike": {"s3:prefix": ["churn/*"]}}
 
 
+SERVICE = {"domain": "churn.example.com", "hosted_zone_id": "Z1"}
+
+
+def test_a_prediction_service_is_behind_tls_and_goes_back_when_it_fails() -> None:
+    graph = project(platform="shared", platform_stack="org/groundplan-platform/dev", service=SERVICE)
+    (service,) = graph.of_type("aws:ecs/service:Service")
+    assert service.inputs["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    (listener,) = graph.of_type("aws:lb/listener:Listener")
+    assert (listener.inputs["port"], listener.inputs["protocol"]) == (443, "HTTPS")
+    (balancer,) = graph.of_type("aws:lb/loadBalancer:LoadBalancer")
+    assert balancer.inputs["internal"] is True
+    (target,) = graph.of_type("aws:lb/targetGroup:TargetGroup")
+    assert target.inputs["healthCheck"]["path"] == "/health/ready"
+    (role,) = [each for each in graph.of_type("aws:iam/role:Role") if each.name.endswith("-serve")]
+    granted = [each for each in graph.of_type("aws:iam/rolePolicy:RolePolicy") if role.urn in each.dependencies]
+    assert granted == [], "the service needs nothing of AWS"
+    assert graph.outputs["service_url"] == "https://churn.example.com"
+
+
+def test_without_the_key_there_is_no_service() -> None:
+    graph = project(platform="shared", platform_stack="org/groundplan-platform/dev")
+    assert not graph.of_type("aws:ecs/service:Service")
+    assert graph.outputs["service_url"] == ""
+
+
 def test_pods_act_as_the_job_where_a_namespace_is_named() -> None:
     graph = project(platform="shared", platform_stack="org/groundplan-platform/dev", kubernetes_namespace="ml")
     (pods,) = graph.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")

@@ -23,15 +23,15 @@ class LoadBalancerArgs:
     """
 
     vpc_id: pulumi.Input[str]
-    vpc_cidr: str
-    public_subnet_ids: list[pulumi.Output[str]]
-    private_subnet_ids: list[pulumi.Output[str]]
+    vpc_cidr: pulumi.Input[str]
+    public_subnet_ids: pulumi.Input[list[pulumi.Output[str]]] | pulumi.Input[list[str]]
+    private_subnet_ids: pulumi.Input[list[pulumi.Output[str]]] | pulumi.Input[list[str]]
     allowed_cidrs: list[str]
     domain: str
     certificate_arn: str
     hosted_zone_id: str
-    logs_bucket: aws.s3.Bucket
-    logs_bucket_ready: pulumi.Resource
+    logs_bucket: pulumi.Input[str]
+    logs_bucket_ready: list[pulumi.Resource]
     target_port: int
     health_path: str
     web_acl: bool
@@ -61,9 +61,9 @@ class LoadBalancer(Component):
             drop_invalid_header_fields=True,
             enable_deletion_protection=context.guarded,
             idle_timeout=IDLE_SECONDS,
-            access_logs={"bucket": args.logs_bucket.id, "prefix": "alb", "enabled": True},
+            access_logs={"bucket": args.logs_bucket, "prefix": "alb", "enabled": True},
             tags=self.tags(name),
-            opts=self.options(depends_on=[args.logs_bucket_ready]),
+            opts=self.options(depends_on=args.logs_bucket_ready),
         )
         self.target_group = aws.lb.TargetGroup(
             short,
@@ -109,12 +109,13 @@ class LoadBalancer(Component):
             tags=self.tags(self.name),
             opts=self.options(),
         )
-        sources = dict.fromkeys([self.args.vpc_cidr, *self.args.allowed_cidrs])
+        sources: dict[str, pulumi.Input[str]] = {"network": self.args.vpc_cidr}
+        sources |= {cidr.replace("/", "-"): cidr for cidr in self.args.allowed_cidrs}
         ports = [443] if self.internal else [443, 80]
-        for cidr in sources:
+        for source, cidr in sources.items():
             for port in ports:
                 aws.vpc.SecurityGroupIngressRule(
-                    self.child(str(port), cidr.replace("/", "-")),
+                    self.child(str(port), source),
                     security_group_id=group.id,
                     cidr_ipv4=cidr,
                     ip_protocol="tcp",

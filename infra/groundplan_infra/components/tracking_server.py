@@ -10,6 +10,7 @@ from groundplan_infra.components.base import Component
 from groundplan_infra.components.database import Database, DatabaseArgs
 from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
 from groundplan_infra.components.network import Network
+from groundplan_infra.components.scaling import scale_on_cpu
 from groundplan_infra.components.storage import Storage
 from groundplan_infra.context import Context
 from groundplan_infra.sections import ServerTracking
@@ -17,7 +18,6 @@ from groundplan_infra.sections import ServerTracking
 PORT = 5000
 # What infra/images/tracking/Dockerfile installs; the tag under which it is pushed.
 IMAGE_TAG = "mlflow-3.17.2"
-TARGET_CPU_PERCENT = 70
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class TrackingServer(Component):
                 domain=config.domain,
                 certificate_arn=config.certificate_arn,
                 hosted_zone_id=config.hosted_zone_id,
-                logs_bucket=args.storage.logs,
-                logs_bucket_ready=args.storage.logs_policy,
+                logs_bucket=args.storage.logs.id,
+                logs_bucket_ready=[args.storage.logs_policy],
                 target_port=PORT,
                 health_path="/health",
                 web_acl=config.web_acl,
@@ -93,7 +93,7 @@ class TrackingServer(Component):
         self.balancer.allow_to("server", self.security_group)
         self.log_group = self.make_log_group(name, f"/groundplan/{context.prefix}/tracking", args.logs_key_arn)
         self.service = self.run()
-        self.scale()
+        scale_on_cpu(self, self.service, config.tasks, config.max_tasks)
         self.uri = pulumi.Output.from_input(self.balancer.url)
         self.client_statements = [
             iam.allow("secretsmanager:GetSecretValue", self.secret.arn),
@@ -222,32 +222,3 @@ class TrackingServer(Component):
                 },
             },
         }
-
-    def scale(self) -> None:
-        """More tasks when the processors are busy."""
-        config = self.args.config
-        cluster = self.service.cluster.apply(lambda arn: arn.rsplit("/", 1)[-1])
-        target = aws.appautoscaling.Target(
-            self.name,
-            service_namespace="ecs",
-            scalable_dimension="ecs:service:DesiredCount",
-            resource_id=pulumi.Output.concat("service/", cluster, "/", self.service.name),
-            min_capacity=config.tasks,
-            max_capacity=config.max_tasks,
-            tags=self.tags(self.name),
-            opts=self.options(),
-        )
-        aws.appautoscaling.Policy(
-            self.name,
-            policy_type="TargetTrackingScaling",
-            service_namespace=target.service_namespace,
-            scalable_dimension=target.scalable_dimension,
-            resource_id=target.resource_id,
-            target_tracking_scaling_policy_configuration={
-                "target_value": TARGET_CPU_PERCENT,
-                "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
-                "scale_in_cooldown": 300,
-                "scale_out_cooldown": 60,
-            },
-            opts=self.options(),
-        )
