@@ -106,8 +106,9 @@ def tagged(project: str) -> list[str]:
     ]
 
 
-# KMS keeps deleted keys for their waiting time; a revision of a task or a job definition stays listed as inactive.
-STAY = re.compile(r":kms:|:task-definition/|:job-definition/")
+# KMS keeps deleted keys for their waiting time; a removed service, and a revision of a task or a job definition, stays
+# listed as inactive.
+STAY = re.compile(r":kms:|:task-definition/|:job-definition/|:ecs:[^:]*:[^:]*:service/")
 
 
 def test_the_life_of_a_local_platform(own_state: Path) -> None:
@@ -231,6 +232,10 @@ def test_a_project_joins_a_shared_platform(own_state: Path) -> None:
     jobs = client("batch").describe_job_definitions()["jobDefinitions"]
     assert outputs["job_definition"] in {job["jobDefinitionArn"] for job in jobs}
     project.done("destroy")
+    services = client("ecs").list_services(cluster=cluster)["serviceArns"]
+    assert not services or {
+        each["status"] for each in client("ecs").describe_services(cluster=cluster, services=services)["services"]
+    } == {"INACTIVE"}
     assert not [arn for arn in tagged("churn") if not STAY.search(arn)]
     assert {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]} == buckets
 
