@@ -27,16 +27,10 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--bucket", default="", help="for backend: the bucket that keeps the state")
     parser.add_argument("--against", default="", help="for cost: the stack to compare with")
     parser.epilog = "What follows -- is passed on to pulumi."
-    own, _, passed_on = partition(words)
-    arguments = parser.parse_args(own)
-    arguments.options = passed_on
-    return arguments
-
-
-def partition(words: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """The words before, at and after the first `--`."""
     place = words.index("--") if "--" in words else len(words)
-    return words[:place], words[place : place + 1], words[place + 1 :]
+    arguments = parser.parse_args(words[:place])
+    arguments.options = words[place + 1 :]
+    return arguments
 
 
 def run_engine(arguments: argparse.Namespace) -> int:

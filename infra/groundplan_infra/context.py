@@ -11,10 +11,7 @@ from groundplan_infra.config import REGIONS, StackConfig
 
 @dataclass(frozen=True)
 class Context:
-    """The settings that all components of a stack share.
-
-    `account` is the number of the AWS account, `organisation` its partition-free owner; both come from the provider.
-    """
+    """The settings that all components of a stack share; `account` is the number of the AWS account."""
 
     config: StackConfig
     account: pulumi.Input[str]

@@ -23,36 +23,36 @@ def document(*statements: Statement) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service: str, account: pulumi.Input[str] | None = None) -> pulumi.Output[str]:
-    """Who may take a role: an AWS service, and only on behalf of this account where that is given."""
+def trusted(service: str, account: pulumi.Input[str] | None = None) -> Statement:
+    """A statement that lets an AWS service take a role, only on behalf of this account where that is given."""
     statement: Statement = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    if account is not None:
-        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
-    return document(statement)
+    return (
+        statement if account is None else {**statement, "Condition": {"StringEquals": {"aws:SourceAccount": account}}}
+    )
 
 
-def trust_pods() -> Statement:
-    """Pods of EKS may take a role, where an association says which."""
-    return {
-        "Effect": "Allow",
-        "Principal": {"Service": "pods.eks.amazonaws.com"},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-    }
+def trust(service: str, account: pulumi.Input[str] | None = None) -> pulumi.Output[str]:
+    """Who may take a role: an AWS service."""
+    return document(trusted(service, account))
 
 
 def trust_tasks(account: pulumi.Input[str], pods: bool) -> pulumi.Output[str]:
-    """Tasks of ECS and Batch may take a role, and pods too where that is asked for."""
-    tasks: Statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-    }
-    return document(tasks, *([trust_pods()] if pods else []))
+    """Tasks of ECS and Batch may take a role, and pods of EKS too where that is asked for."""
+    to_pods = {**trusted("pods.eks"), "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    return document(trusted("ecs-tasks", account), *([to_pods] if pods else []))
+
+
+def run_container(images: Any, log_group: pulumi.Input[str]) -> list[Statement]:
+    """Statements to fetch images (ARNs of their repositories) and to write to a log group (its ARN)."""
+    return [
+        allow("ecr:GetAuthorizationToken", "*"),
+        allow(["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], images),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(log_group, ":*")),
+    ]
 
 
 def read_write(bucket: pulumi.Input[str], prefix: str = "") -> list[Statement]:
@@ -63,14 +63,6 @@ def read_write(bucket: pulumi.Input[str], prefix: str = "") -> list[Statement]:
         allow("s3:ListBucket", bucket, listing),
         allow("s3:GetBucketLocation", bucket),
         allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], objects),
-    ]
-
-
-def read_only(bucket: pulumi.Input[str]) -> list[Statement]:
-    """Statements to read and list the objects of a bucket."""
-    return [
-        allow(["s3:ListBucket", "s3:GetBucketLocation"], bucket),
-        allow("s3:GetObject", pulumi.Output.concat(bucket, "/*")),
     ]
 
 

@@ -39,14 +39,15 @@ def build_platform(config: PlatformConfig) -> Platform:
 def build_project(config: ProjectConfig) -> Project:
     """A project on a shared platform, or with one of its own, and its outputs."""
     options, account = connect(config)
-    context = Context(config, account, project="project")
+    log_days = Context.log_days
     if config.platform == "standalone":
         own = config.platform_config()
-        shared = Context(own, account, log_days=own.observability.log_days)
-        outputs = Platform(f"{context.prefix}-base", shared, own, options).outputs
-        context = Context(config, account, project="project", log_days=own.observability.log_days)
+        log_days = own.observability.log_days
+        base = Context(own, account, log_days=log_days)
+        outputs = Platform(f"{base.prefix}-base", base, own, options).outputs
     else:
         outputs = contract.from_stack(pulumi.StackReference(config.platform_stack))
+    context = Context(config, account, project="project", log_days=log_days)
     project = Project(context.prefix, context, config, outputs, options)
     contract.export(project.outputs)
     return project

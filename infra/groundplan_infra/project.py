@@ -74,12 +74,7 @@ class Project(Component):
             )
         self.execution_role = self.task_role(
             "execution",
-            iam.allow("ecr:GetAuthorizationToken", "*"),
-            iam.allow(
-                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-                [repository.arn for repository in images.repositories.values()],
-            ),
-            iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(self.log_group.arn, ":*")),
+            *iam.run_container([repository.arn for repository in images.repositories.values()], self.log_group.arn),
         )
         self.definition = self.job_definition()
         self.service = self.prediction_service(images)
@@ -105,6 +100,7 @@ class Project(Component):
         secrets = pulumi.Output.concat("arn:aws:secretsmanager:", platform.region, ":", platform.account)
         return [
             *statements,
+            # CallMlflowAppApi is the permission that the App itself asks for; sagemaker-mlflow:* alone is refused.
             iam.allow(
                 ["sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"], pulumi.Output.concat(in_account, ":mlflow-app/*")
             ),

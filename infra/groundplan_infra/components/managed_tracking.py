@@ -24,7 +24,6 @@ class ManagedTracking(Component):
     """An MLflow App. People and machines sign each request with their AWS identity; nothing is reachable without."""
 
     uri: pulumi.Output[str]
-    client_statements: list[iam.Statement]
 
     def __init__(
         self, name: str, context: Context, args: ManagedTrackingArgs, opts: pulumi.ResourceOptions | None = None
@@ -47,6 +46,4 @@ class ManagedTracking(Component):
             opts=self.options(stateful=True, depends_on=[policy]),
         )
         self.uri = app.arn
-        # CallMlflowAppApi is the permission that the App itself asks for; sagemaker-mlflow:* alone is refused.
-        self.client_statements = [iam.allow(["sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"], app.arn)]
         self.register_outputs({"uri": self.uri})

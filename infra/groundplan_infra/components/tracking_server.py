@@ -39,7 +39,6 @@ class TrackingServer(Component):
 
     uri: pulumi.Output[str]
     secret: aws.secretsmanager.Secret
-    client_statements: list[iam.Statement]
 
     def __init__(
         self, name: str, context: Context, args: TrackingServerArgs, opts: pulumi.ResourceOptions | None = None
@@ -95,10 +94,6 @@ class TrackingServer(Component):
         self.service = self.run()
         scale_on_cpu(self, self.service, config.tasks, config.max_tasks)
         self.uri = pulumi.Output.from_input(self.balancer.url)
-        self.client_statements = [
-            iam.allow("secretsmanager:GetSecretValue", self.secret.arn),
-            *iam.read_write(args.storage.artifacts.arn),
-        ]
         self.register_outputs({"uri": self.uri, "secret_arn": self.secret.arn})
 
     def task_role(self, purpose: str, *statements: iam.Statement) -> aws.iam.Role:
@@ -124,12 +119,7 @@ class TrackingServer(Component):
         use_data_key = iam.use_key(args.data_key_arn)
         execution = self.task_role(
             "execution",
-            iam.allow("ecr:GetAuthorizationToken", "*"),
-            iam.allow(
-                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-                self.images_arn(),
-            ),
-            iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], pulumi.Output.concat(self.log_group.arn, ":*")),
+            *iam.run_container(self.images_arn(), self.log_group.arn),
             iam.allow("secretsmanager:GetSecretValue", self.database.secret_arn),
             use_data_key,
         )

@@ -49,6 +49,11 @@ class Session:
         return find_plugin(self.cli)
 
     @cached_property
+    def aws(self) -> emulator.Emulator:
+        """The embedded AWS of an emulated stack."""
+        return emulator.ensure()
+
+    @cached_property
     def environment(self) -> dict[str, str]:
         """What the engine's process is told."""
         folders = [str(self.cli.folder), *([str(self.plugin.folder)] if self.plugin.folder else [])]
@@ -63,15 +68,14 @@ class Session:
 
     def local_environment(self) -> dict[str, str]:
         """State and passphrase of emulated stacks: kept beside the emulator, and of no use without it."""
-        aws = emulator.ensure()
-        folder = Path(aws.folder)
+        folder = Path(self.aws.folder)
         (folder / "state").mkdir(exist_ok=True)
         passphrase = folder / "passphrase"
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
             passphrase.write_text(secrets.token_urlsafe(24))
         return {
-            **aws.environment,
+            **self.aws.environment,
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             "PULUMI_HOME": str(state_folder() / "pulumi"),
@@ -87,7 +91,7 @@ class Session:
         """
         if not self.emulated:
             return self.program
-        work = Path(emulator.ensure().folder) / "programs" / hashlib.sha256(str(self.program).encode()).hexdigest()[:12]
+        work = Path(self.aws.folder) / "programs" / hashlib.sha256(str(self.program).encode()).hexdigest()[:12]
         work.mkdir(parents=True, exist_ok=True)
         for there in self.program.iterdir():
             here = work / there.name
@@ -140,7 +144,7 @@ class Session:
             check_account()
         say(f"engine: pulumi {self.cli.origin}; AWS plugin: {self.plugin.origin}")
         if self.emulated:
-            say(f"AWS: embedded, a stand-in (moto) at {emulator.ensure().url}")
+            say(f"AWS: embedded, a stand-in (moto) at {self.aws.url}")
         self.select()
         if operation != "preview":
             self.recover()
@@ -195,7 +199,7 @@ class Session:
         """The locks on an emulated stack; those of other backends are the engine's to report."""
         if not self.emulated:
             return []
-        folder = Path(emulator.ensure().folder) / "state" / ".pulumi" / "locks"
+        folder = Path(self.aws.folder) / "state" / ".pulumi" / "locks"
         return [json.loads(file.read_text()) for file in folder.glob(f"**/{self.name}/*.json")]
 
     def outputs(self) -> dict[str, Any]:
@@ -234,7 +238,7 @@ def last_line(text: str) -> str:
 def open_session(program: Path, name: str) -> Session:
     """The session of a stack, whose file says whether it is emulated.
 
-    Raises EngineError where there is no such file.
+    Raises ConfigError where there is no such file.
     """
     values = read_settings(program / f"Pulumi.{name}.yaml")
     return Session(program.resolve(), name, emulated=bool(values.get("emulated")))
