@@ -6,14 +6,13 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
+from groundplan_infra.components.fargate import FargateArgs, run_service
 from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
-from groundplan_infra.components.scaling import scale_on_cpu
 from groundplan_infra.context import Context
 from groundplan_infra.contract import PlatformOutputs
 from groundplan_infra.sections import Service
 
 PORT = 8000
-CONTAINER = "serve"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,6 @@ class PredictionService(Component):
     ) -> None:
         super().__init__("PredictionService", name, context, opts)
         config, platform = args.config, args.platform
-        self.args = args
         self.security_group = aws.ec2.SecurityGroup(
             name,
             vpc_id=platform.vpc_id,
@@ -68,75 +66,24 @@ class PredictionService(Component):
             self.options(),
         )
         self.balancer.allow_to("service", self.security_group)
-        self.service = self.run()
-        scale_on_cpu(self, self.service, config.tasks, config.max_tasks)
+        run_service(
+            self,
+            FargateArgs(
+                config=config,
+                container="serve",
+                image=args.image,
+                port=PORT,
+                environment={"SERVE_HOST": "0.0.0.0", "SERVE_PORT": str(PORT), "AWS_REGION": context.region},
+                log_group=args.log_group,
+                cluster_arn=platform.serving_cluster_arn,
+                execution_role_arn=args.execution_role_arn,
+                task_role_arn=args.task_role_arn,
+                subnet_ids=platform.workload_subnet_ids,
+                public_addresses=platform.workloads_are_public,
+                security_group=self.security_group,
+                balancer=self.balancer,
+                starting_seconds=60,
+            ),
+        )
         self.url = self.balancer.url
         self.register_outputs({"url": self.url})
-
-    def run(self) -> aws.ecs.Service:
-        """The task and the service."""
-        args, config, platform = self.args, self.args.config, self.args.platform
-        definition = aws.ecs.TaskDefinition(
-            self.name,
-            family=self.name,
-            cpu=str(config.cpu),
-            memory=str(config.memory),
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            execution_role_arn=args.execution_role_arn,
-            task_role_arn=args.task_role_arn,
-            container_definitions=pulumi.Output.json_dumps([self.container()]),
-            tags=self.tags(self.name),
-            opts=self.options(),
-        )
-        return aws.ecs.Service(
-            self.name,
-            cluster=platform.serving_cluster_arn,
-            task_definition=definition.arn,
-            desired_count=config.tasks,
-            capacity_provider_strategies=[
-                {"capacity_provider": "FARGATE_SPOT" if config.spot else "FARGATE", "weight": 1}
-            ],
-            availability_zone_rebalancing="ENABLED",
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            health_check_grace_period_seconds=60,
-            load_balancers=[
-                {
-                    "target_group_arn": self.balancer.target_group.arn,
-                    "container_name": CONTAINER,
-                    "container_port": PORT,
-                }
-            ],
-            network_configuration={
-                "subnets": platform.workload_subnet_ids,
-                "security_groups": [self.security_group.id],
-                "assign_public_ip": platform.workloads_are_public,
-            },
-            propagate_tags="SERVICE",
-            tags=self.tags(self.name),
-            opts=self.options(depends_on=[self.balancer.listener], ignore_changes=["desiredCount"]),
-        )
-
-    def container(self) -> dict[str, object]:
-        """The serving image; its user may write nowhere but to its log folder."""
-        return {
-            "name": CONTAINER,
-            "image": self.args.image,
-            "essential": True,
-            "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
-            "environment": [
-                {"name": "SERVE_HOST", "value": "0.0.0.0"},
-                {"name": "SERVE_PORT", "value": str(PORT)},
-                {"name": "AWS_REGION", "value": self.context.region},
-            ],
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {
-                    "awslogs-group": self.args.log_group,
-                    "awslogs-region": self.context.region,
-                    "awslogs-stream-prefix": CONTAINER,
-                },
-            },
-        }

@@ -8,9 +8,9 @@ import pulumi_aws as aws
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.database import Database, DatabaseArgs
+from groundplan_infra.components.fargate import FargateArgs, run_service
 from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
 from groundplan_infra.components.network import Network
-from groundplan_infra.components.scaling import scale_on_cpu
 from groundplan_infra.components.storage import Storage
 from groundplan_infra.context import Context
 from groundplan_infra.sections import ServerTracking
@@ -91,8 +91,7 @@ class TrackingServer(Component):
         )
         self.balancer.allow_to("server", self.security_group)
         self.log_group = self.make_log_group(name, f"/groundplan/{context.prefix}/tracking", args.logs_key_arn)
-        self.service = self.run()
-        scale_on_cpu(self, self.service, config.tasks, config.max_tasks)
+        self.run()
         self.uri = pulumi.Output.from_input(self.balancer.url)
         self.register_outputs({"uri": self.uri, "secret_arn": self.secret.arn})
 
@@ -100,7 +99,7 @@ class TrackingServer(Component):
         """A role of the task."""
         return self.make_role(self.child(purpose), iam.trust("ecs-tasks", self.context.account), *statements)
 
-    def run(self) -> aws.ecs.Service:
+    def run(self) -> None:
         """Cluster, task and service."""
         args, config, network = self.args, self.args.config, self.args.network
         cluster = aws.ecs.Cluster(
@@ -109,7 +108,6 @@ class TrackingServer(Component):
             tags=self.tags(self.name),
             opts=self.options(),
         )
-        capacity = "FARGATE_SPOT" if config.spot else "FARGATE"
         providers = aws.ecs.ClusterCapacityProviders(
             self.name,
             cluster_name=cluster.name,
@@ -129,46 +127,26 @@ class TrackingServer(Component):
             iam.allow(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], self.secret.arn),
             use_data_key,
         )
-        definition = aws.ecs.TaskDefinition(
-            self.name,
-            family=self.name,
-            cpu=str(config.cpu),
-            memory=str(config.memory),
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            runtime_platform={"cpu_architecture": "X86_64", "operating_system_family": "LINUX"},
-            execution_role_arn=execution.arn,
-            task_role_arn=task.arn,
-            container_definitions=pulumi.Output.json_dumps([self.container()]),
-            tags=self.tags(self.name),
-            opts=self.options(),
-        )
-        return aws.ecs.Service(
-            self.name,
-            cluster=cluster.arn,
-            task_definition=definition.arn,
-            desired_count=config.tasks,
-            capacity_provider_strategies=[{"capacity_provider": capacity, "weight": 1}],
-            availability_zone_rebalancing="ENABLED",
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            health_check_grace_period_seconds=120,
-            load_balancers=[
-                {
-                    "target_group_arn": self.balancer.target_group.arn,
-                    "container_name": "mlflow",
-                    "container_port": PORT,
-                }
-            ],
-            network_configuration={
-                "subnets": network.workload_subnet_ids,
-                "security_groups": [self.security_group.id],
-                "assign_public_ip": network.workloads_are_public,
-            },
-            propagate_tags="SERVICE",
-            tags=self.tags(self.name),
-            opts=self.options(depends_on=[self.balancer.listener, providers], ignore_changes=["desiredCount"]),
+        run_service(
+            self,
+            FargateArgs(
+                config=config,
+                container="mlflow",
+                image=args.image,
+                port=PORT,
+                environment=self.environment(),
+                secrets={"DATABASE_PASSWORD": pulumi.Output.concat(self.database.secret_arn, ":password::")},
+                log_group=self.log_group.name,
+                cluster_arn=cluster.arn,
+                execution_role_arn=execution.arn,
+                task_role_arn=task.arn,
+                subnet_ids=network.workload_subnet_ids,
+                public_addresses=network.workloads_are_public,
+                security_group=self.security_group,
+                balancer=self.balancer,
+                starting_seconds=120,
+                after=[providers],
+            ),
         )
 
     def images_arn(self) -> pulumi.Output[str]:
@@ -177,10 +155,10 @@ class TrackingServer(Component):
         place = pulumi.Output.concat("arn:aws:ecr:", context.region, ":", context.account)
         return pulumi.Output.concat(place, f":repository/{context.prefix}/*")
 
-    def container(self) -> dict[str, object]:
-        """The MLflow container; entrypoint.py of its image reads these variables."""
+    def environment(self) -> dict[str, pulumi.Input[str]]:
+        """What entrypoint.py of the image is told."""
         args, database = self.args, self.database
-        environment = {
+        return {
             "DATABASE_HOST": database.instance.address,
             "DATABASE_NAME": database.instance.db_name,
             "DATABASE_USER": database.instance.username,
@@ -189,26 +167,4 @@ class TrackingServer(Component):
             "ALLOWED_HOSTS": args.config.domain,
             "AWS_REGION": self.context.region,
             "PORT": str(PORT),
-        }
-        return {
-            "name": "mlflow",
-            "image": args.image,
-            "essential": True,
-            "readonlyRootFilesystem": False,
-            "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
-            "environment": [{"name": name, "value": value} for name, value in environment.items()],
-            "secrets": [
-                {
-                    "name": "DATABASE_PASSWORD",
-                    "valueFrom": pulumi.Output.concat(database.secret_arn, ":password::"),
-                }
-            ],
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {
-                    "awslogs-group": self.log_group.name,
-                    "awslogs-region": self.context.region,
-                    "awslogs-stream-prefix": "mlflow",
-                },
-            },
         }
