@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from groundplan_infra import iam
 from groundplan_infra.components.base import Component
-from groundplan_infra.components.load_balancer import egress_anywhere
+from groundplan_infra.components.firewall import egress_anywhere, make_security_group
 from groundplan_infra.components.network import Network
 from groundplan_infra.context import Context
 from groundplan_infra.sections import BatchCompute
@@ -41,12 +41,8 @@ class Batch(Component):
         super().__init__("Batch", name, context, opts)
         self.args = args
         config = args.config
-        self.security_group = aws.ec2.SecurityGroup(
-            self.child("jobs"),
-            vpc_id=args.network.vpc.id,
-            description="Training jobs: out, never in",
-            tags=self.tags(self.child("jobs")),
-            opts=self.options(),
+        self.security_group = make_security_group(
+            self, self.child("jobs"), args.network.vpc.id, "Training jobs: out, never in"
         )
         egress_anywhere(self, "jobs", self.security_group)
         self.log_group = self.make_log_group(

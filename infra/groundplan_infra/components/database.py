@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
+from groundplan_infra.components.firewall import let_in, make_security_group
 from groundplan_infra.context import Context
 from groundplan_infra.sections import ServerTracking
 
@@ -36,13 +37,7 @@ class Database(Component):
     ) -> None:
         super().__init__("Database", name, context, opts)
         config = args.config
-        self.security_group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=args.vpc_id,
-            description="PostgreSQL, for those that are let in",
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        self.security_group = make_security_group(self, name, args.vpc_id, "PostgreSQL, for those that are let in")
         subnets = aws.rds.SubnetGroup(name, subnet_ids=args.subnet_ids, tags=self.tags(name), opts=self.options())
         parameters = aws.rds.ParameterGroup(
             name,
@@ -89,13 +84,4 @@ class Database(Component):
 
     def allow_from(self, client: str, security_group_id: pulumi.Input[str]) -> None:
         """Let the members of a security group connect."""
-        aws.vpc.SecurityGroupIngressRule(
-            self.child(client),
-            security_group_id=self.security_group.id,
-            referenced_security_group_id=security_group_id,
-            ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
-            description=f"PostgreSQL from the {client}",
-            opts=self.options(),
-        )
+        let_in(self, client, self.security_group.id, security_group_id, PORT, f"PostgreSQL from the {client}")

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
-from groundplan_infra.components.network import ANYWHERE
+from groundplan_infra.components.firewall import let_in, make_security_group
 from groundplan_infra.context import Context, fit
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -102,13 +102,7 @@ class LoadBalancer(Component):
 
     def firewall(self) -> aws.ec2.SecurityGroup:
         """HTTPS from those that may, onwards to the network only."""
-        group = aws.ec2.SecurityGroup(
-            self.name,
-            vpc_id=self.args.vpc_id,
-            description="HTTPS to the load balancer",
-            tags=self.tags(self.name),
-            opts=self.options(),
-        )
+        group = make_security_group(self, self.name, self.args.vpc_id, "HTTPS to the load balancer")
         sources: dict[str, pulumi.Input[str]] = {"network": self.args.vpc_cidr}
         sources |= {cidr.replace("/", "-"): cidr for cidr in self.args.allowed_cidrs}
         ports = [443] if self.internal else [443, 80]
@@ -218,28 +212,6 @@ class LoadBalancer(Component):
 
     def allow_to(self, service: str, security_group: aws.ec2.SecurityGroup) -> None:
         """Let the load balancer reach a service."""
-        aws.vpc.SecurityGroupIngressRule(
-            self.child(service),
-            security_group_id=security_group.id,
-            referenced_security_group_id=self.security_group.id,
-            ip_protocol="tcp",
-            from_port=self.args.target_port,
-            to_port=self.args.target_port,
-            description="From the load balancer",
-            opts=self.options(),
-        )
-
-
-def egress_anywhere(component: Component, name: str, group: aws.ec2.SecurityGroup) -> None:
-    """Let the members of a group call out, over TLS and to the database."""
-    for port, what in ((443, "HTTPS"), (5432, "PostgreSQL")):
-        aws.vpc.SecurityGroupEgressRule(
-            component.child(name, str(port)),
-            security_group_id=group.id,
-            cidr_ipv4=ANYWHERE,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description=what,
-            opts=component.options(),
+        let_in(
+            self, service, security_group.id, self.security_group.id, self.args.target_port, "From the load balancer"
         )

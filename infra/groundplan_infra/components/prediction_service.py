@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.fargate import FargateArgs, run_service
-from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
+from groundplan_infra.components.firewall import egress_anywhere, make_security_group
+from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from groundplan_infra.context import Context
 from groundplan_infra.contract import PlatformOutputs
 from groundplan_infra.sections import Service
@@ -37,13 +37,7 @@ class PredictionService(Component):
     ) -> None:
         super().__init__("PredictionService", name, context, opts)
         config, platform = args.config, args.platform
-        self.security_group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=platform.vpc_id,
-            description="The prediction service",
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        self.security_group = make_security_group(self, name, platform.vpc_id, "The prediction service")
         egress_anywhere(self, "out", self.security_group)
         self.balancer = LoadBalancer(
             self.child("balancer"),

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra.components.base import Component
-from groundplan_infra.components.load_balancer import egress_anywhere
+from groundplan_infra.components.firewall import egress_anywhere, make_security_group
 from groundplan_infra.components.network import Network
 from groundplan_infra.context import Context
 
@@ -44,12 +44,8 @@ class ServingCluster(Component):
             ],
             opts=self.options(),
         )
-        self.security_group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=args.network.vpc.id,
-            description="Prediction services: out; in only where a service says so",
-            tags=self.tags(name),
-            opts=self.options(),
+        self.security_group = make_security_group(
+            self, name, args.network.vpc.id, "Prediction services: out; in only where a service says so"
         )
         egress_anywhere(self, "services", self.security_group)
         self.log_group = self.make_log_group(name, f"/groundplan/{context.prefix}/serving", args.logs_key_arn)

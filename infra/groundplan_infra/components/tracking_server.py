@@ -9,7 +9,8 @@ from groundplan_infra import iam
 from groundplan_infra.components.base import Component
 from groundplan_infra.components.database import Database, DatabaseArgs
 from groundplan_infra.components.fargate import FargateArgs, run_service
-from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs, egress_anywhere
+from groundplan_infra.components.firewall import egress_anywhere, make_security_group
+from groundplan_infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from groundplan_infra.components.network import Network
 from groundplan_infra.components.storage import Storage
 from groundplan_infra.context import Context
@@ -54,13 +55,7 @@ class TrackingServer(Component):
             tags=self.tags(self.child("admin")),
             opts=self.options(stateful=True),
         )
-        self.security_group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=network.vpc.id,
-            description="The tracking server",
-            tags=self.tags(name),
-            opts=self.options(),
-        )
+        self.security_group = make_security_group(self, name, network.vpc.id, "The tracking server")
         egress_anywhere(self, "out", self.security_group)
         self.database = Database(
             self.child("database"),
