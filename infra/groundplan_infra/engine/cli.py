@@ -1,5 +1,6 @@
 """The Pulumi CLI: found on PATH, installed by Pulumi's installer, or built from Go modules; in this order."""
 
+import importlib.metadata
 import importlib.resources
 import os
 import shutil
@@ -14,8 +15,8 @@ from semver import VersionInfo
 
 from groundplan_infra.engine.folders import EngineError, cache_folder, locked, say
 
-# The newest CLI whose modules the Go proxy serves whole, and the SDK of the same number.
-VERSION = "3.259.0"
+# The CLI has the number of the SDK, whose pin is the newest that the Go proxy serves whole.
+VERSION = importlib.metadata.version("pulumi")
 INSTALLER = "https://get.pulumi.com"
 REACH_SECONDS = 5
 BUILD_SECONDS = 1800

@@ -5,6 +5,7 @@ programs. It stands in for the official host where that cannot be downloaded: it
 their own virtual environment (option `virtualenv`, or `.venv` beside the project as toolchain uv keeps it).
 """
 
+import importlib.metadata
 import json
 import os
 import queue
@@ -49,7 +50,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return plugin_pb2.PluginInfo(version="3.259.0")
+        return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi"))
 
     def GetRequiredPackages(self, request: Any, context: Any) -> Any:  # noqa: N802
         return language_pb2.GetRequiredPackagesResponse()
