@@ -142,8 +142,9 @@ def serve(port: int) -> None:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import run_simple
 
-    from groundplan_infra.engine import moto_patches
-    from groundplan_infra.engine.moto_supplements import Supplements
+    # The calls register themselves.
+    from groundplan_infra.engine import moto_patches, moto_supplements  # noqa: F401
+    from groundplan_infra.engine.moto_routes import Supplements
 
     default_user_config["batch"] = {"use_docker": False}
     default_user_config["lambda"] = {"use_docker": False}

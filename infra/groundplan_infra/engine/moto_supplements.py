@@ -1,88 +1,12 @@
-"""Calls that moto 5.2.5 does not know, answered before they reach it.
+"""Calls that moto 5.2.5 does not know; things are kept as they were sent, nothing more. `moto_routes` finds them."""
 
-Things are kept as they were sent, nothing more.
-"""
-
-import json
-import re
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import unquote
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.guardduty.models import guardduty_backends
 
-ACCOUNT = "123456789012"
-SERVICE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-Body = dict[str, Any]
-
-
-class NotFoundError(Exception):
-    """There is no such thing; the service's own name of that error is `code`."""
-
-    def __init__(self, code: str = "ResourceNotFoundException") -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call: where to, what with."""
-
-    region: str
-    body: Body
-    parts: tuple[str, ...] = ()
-
-    def arn(self, service: str, kind: str) -> str:
-        """ARN of a thing of this region."""
-        return f"arn:aws:{service}:{self.region}:{ACCOUNT}:{kind}"
-
-
-@dataclass
-class Store:
-    """Things by kind and key."""
-
-    things: dict[tuple[str, ...], Body] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def put(self, *key: str, thing: Body) -> Body:
-        """Keep a thing; gives it back."""
-        with self.lock:
-            self.things[key] = thing
-        return thing
-
-    def get(self, *key: str, missing: str = "ResourceNotFoundException") -> Body:
-        """A thing; raises NotFoundError."""
-        if key not in self.things:
-            raise NotFoundError(missing)
-        return self.things[key]
-
-    def pop(self, *key: str) -> Body:
-        """Remove a thing; gives it back, raises NotFoundError."""
-        with self.lock:
-            return self.things.pop(key) if key in self.things else self.get(*key)
-
-    def below(self, *key: str) -> list[Body]:
-        """Things whose key begins so."""
-        return [thing for there, thing in self.things.items() if there[: len(key)] == key]
-
-
-STORE = Store()
-Handler = Callable[[Call], Body]
-ROUTES: list[tuple[str, str, re.Pattern[str], Handler]] = []
-
-
-def route(service: str, method: str, path: str) -> Callable[[Handler], Handler]:
-    """Register a handler; `path` is a pattern, or the operation where the service takes it from a header."""
-
-    def register(handler: Handler) -> Handler:
-        ROUTES.append((service, method, re.compile(path), handler))
-        return handler
-
-    return register
+from groundplan_infra.engine.moto_routes import STORE, Body, Call, route
 
 
 def now() -> float:
@@ -131,7 +55,7 @@ def tag_analyzer(call: Call) -> Body:
 # GuardDuty: moto keeps the tags of a detector, but lets nobody change them
 @route("guardduty", "POST", "/tags/(arn:aws:guardduty:.+)")
 def tag_detector(call: Call) -> Body:
-    detectors = guardduty_backends[ACCOUNT][call.region].detectors
+    detectors = guardduty_backends[DEFAULT_ACCOUNT_ID][call.region].detectors
     detectors[call.parts[0].rsplit("/", 1)[-1]].tags.update(call.body["tags"])
     return {}
 
@@ -142,7 +66,7 @@ def anomaly_calls(kind: str, lists: str, missing: str) -> None:
 
     @route("ce", "POST", f"CreateAnomaly{kind}")
     def create(call: Call) -> Body:
-        arn = f"arn:aws:ce::{ACCOUNT}:anomaly{kind.lower()}/{uuid.uuid4()}"
+        arn = f"arn:aws:ce::{DEFAULT_ACCOUNT_ID}:anomaly{kind.lower()}/{uuid.uuid4()}"
         thing = {**call.body[f"Anomaly{kind}"], f"{kind}Arn": arn}
         STORE.put(kind, arn, thing=thing)
         STORE.put("ce-tags", arn, thing={"ResourceTags": call.body.get("ResourceTags", [])})
@@ -354,7 +278,7 @@ def delete_pod_identity(call: Call) -> Body:
 # Amazon Q in chat applications (AWS Chatbot)
 @route("chatbot", "POST", "/create-slack-channel-configuration")
 def create_slack_channel(call: Call) -> Body:
-    arn = f"arn:aws:chatbot::{ACCOUNT}:chat-configuration/slack-channel/{call.body['ConfigurationName']}"
+    arn = f"arn:aws:chatbot::{DEFAULT_ACCOUNT_ID}:chat-configuration/slack-channel/{call.body['ConfigurationName']}"
     channel = {**call.body, "ChatConfigurationArn": arn, "SlackTeamName": "team", "State": "ENABLED"}
     return {"ChannelConfiguration": STORE.put("slack", arn, thing=channel)}
 
@@ -376,39 +300,3 @@ def delete_slack_channel(call: Call) -> Body:
 def slack_tags(call: Call) -> Body:
     tags = STORE.get("slack", call.body["ResourceARN"]).get("Tags", [])
     return {"Tags": tags}
-
-
-def find(service: str, method: str, place: str) -> tuple[Handler, tuple[str, ...]] | None:
-    """The handler of a call, and the parts of its path."""
-    for known, verb, pattern, handler in ROUTES:
-        match = pattern.fullmatch(place) if (known, verb) == (service, method) else None
-        if match:
-            return handler, match.groups()
-    return None
-
-
-class Supplements:
-    """A WSGI application before another: it answers what it knows and passes the rest on."""
-
-    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
-        self.application = application
-        self.one_at_a_time = threading.Lock()
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        scope = SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        target = environ.get("HTTP_X_AMZ_TARGET", "").rsplit(".", 1)[-1]
-        place = target or unquote(environ.get("PATH_INFO", ""))
-        found = find(scope["service"], environ["REQUEST_METHOD"], place) if scope else None
-        if not scope or not found:
-            # moto is not made for several calls at a time; under load it found subnets to be there twice.
-            with self.one_at_a_time:
-                return list(self.application(environ, start_response))
-        raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        handler, parts = found
-        try:
-            status, answer, error = "200 OK", handler(Call(scope["region"], json.loads(raw or b"{}"), parts)), ""
-        except NotFoundError as missing:
-            status, answer, error = "404 Not Found", {"__type": missing.code, "message": "not found"}, missing.code
-        headers = [("Content-Type", "application/x-amz-json-1.1" if target else "application/json")]
-        start_response(status, [*headers, *([("x-amzn-ErrorType", error)] if error else [])])
-        return [json.dumps(answer).encode()]
