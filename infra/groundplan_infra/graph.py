@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pulumi
@@ -59,16 +60,20 @@ class Graph:
     resources: list[Resource]
     outputs: dict[str, Any]
 
+    @cached_property
+    def by_urn(self) -> dict[str, Resource]:
+        """The resources by their URNs."""
+        return {each.urn: each for each in self.resources}
+
     def of_type(self, token: str) -> list[Resource]:
         """The resources of a type, as `aws:s3/bucket:Bucket`."""
         return [resource for resource in self.resources if resource.type == token]
 
     def component_of(self, resource: Resource) -> str:
         """Name of the outermost component but one below the root that a resource belongs to."""
-        by_urn = {each.urn: each for each in self.resources}
         chain = [resource]
-        while chain[-1].parent in by_urn:
-            chain.append(by_urn[chain[-1].parent])
+        while chain[-1].parent in self.by_urn:
+            chain.append(self.by_urn[chain[-1].parent])
         components = [each for each in reversed(chain) if not each.custom and each.type.startswith("groundplan:")]
         return components[1].name if len(components) > 1 else components[0].name if components else ""
 

@@ -2,22 +2,26 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import fields
 
 import pulumi
 import pulumi_aws as aws
 
 from groundplan_infra import contract
-from groundplan_infra.config import ConfigError, PlatformConfig, ProjectConfig, StackConfig, from_engine, parse
+from groundplan_infra.config import (
+    Config,
+    ConfigError,
+    PlatformConfig,
+    ProjectConfig,
+    StackConfig,
+    from_engine,
+    parse,
+)
 from groundplan_infra.context import Context
 from groundplan_infra.platform import Platform
 from groundplan_infra.project import Project
-from groundplan_infra.provider import make_provider
-
-
-def engine_values() -> dict[str, object]:
-    """The configuration that the engine hands to this program."""
-    return from_engine(json.loads(os.environ.get("PULUMI_CONFIG", "{}")))
+from groundplan_infra.provider import check_endpoint, make_provider
 
 
 def connect(config: StackConfig) -> tuple[pulumi.ResourceOptions, pulumi.Output[str]]:
@@ -55,17 +59,20 @@ def build_project(config: ProjectConfig) -> Project:
 
 def run_platform() -> None:
     """The program of `infra/`."""
-    source = f"Pulumi.{pulumi.get_stack()}.yaml"
-    try:
-        build_platform(parse(PlatformConfig, engine_values(), source))
-    except ConfigError as error:
-        raise pulumi.RunError(str(error)) from None
+    run(PlatformConfig, build_platform)
 
 
 def run_project() -> None:
     """The program of a generated repository's `infra/`."""
-    source = f"Pulumi.{pulumi.get_stack()}.yaml"
+    run(ProjectConfig, build_project)
+
+
+def run(model: type[Config], build: Callable[[Config], object]) -> None:
+    """Build what the engine's configuration says; wrong settings end the program with their message alone."""
+    values = from_engine(json.loads(os.environ.get("PULUMI_CONFIG", "{}")))
     try:
-        build_project(parse(ProjectConfig, engine_values(), source))
+        config = parse(model, values, f"Pulumi.{pulumi.get_stack()}.yaml")
+        check_endpoint(config, os.environ.get("AWS_ENDPOINT_URL", ""))
+        build(config)
     except ConfigError as error:
         raise pulumi.RunError(str(error)) from None

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from groundplan_infra.config import PlatformConfig, ProjectConfig, parse
 from groundplan_infra.graph import Graph, capture
@@ -24,7 +23,4 @@ def graph_of(file: Path) -> Graph:
     else:
         platform = parse(PlatformConfig, values, file.name)
         program, name = lambda: build_platform(platform), PLATFORM_PROJECT
-    # No emulator is needed to capture the graph of a stack that runs on one.
-    endpoint = {"AWS_ENDPOINT_URL": "http://emulator.invalid" if values.get("emulated") else ""}
-    with patch.dict("os.environ", endpoint):
-        return capture(program, project=name, stack=stack)
+    return capture(program, project=name, stack=stack)
