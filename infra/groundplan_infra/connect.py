@@ -35,11 +35,17 @@ def settings_of(outputs: ProjectOutputs, endpoint: Mapping[str, str], login: Map
     }
 
 
-def tracking_login(outputs: ProjectOutputs) -> dict[str, str]:
+def tracking_login(outputs: ProjectOutputs, emulator: Mapping[str, str]) -> dict[str, str]:
     """User and password of the tracking server, from its secret; raises ContractError where it cannot be read."""
     if not outputs.tracking_secret_arn:
         return {}
-    client = boto3.client("secretsmanager", region_name=outputs.region)
+    client = boto3.client(
+        "secretsmanager",
+        region_name=outputs.region,
+        endpoint_url=emulator.get("AWS_ENDPOINT_URL"),
+        aws_access_key_id=emulator.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=emulator.get("AWS_SECRET_ACCESS_KEY"),
+    )
     try:
         secret = json.loads(client.get_secret_value(SecretId=outputs.tracking_secret_arn)["SecretString"])
         return {"MLFLOW_TRACKING_USERNAME": secret["username"], "MLFLOW_TRACKING_PASSWORD": secret["password"]}
@@ -91,12 +97,12 @@ def connect(repository: Path, outputs: ProjectOutputs, emulator: Mapping[str, st
 
     Gives their paths. Files that are there keep what is not ours.
     """
-    login = tracking_login(outputs)
+    if not (repository / ".dvc").is_dir():
+        raise ContractError(f"{repository} has no .dvc; run `make connect` in a repository")
+    login = tracking_login(outputs, emulator)
     environment = repository / ".env"
     text = environment.read_text() if environment.exists() else ""
     write_private(environment, merge_environment(text, settings_of(outputs, emulator, login)))
-    if not (repository / ".dvc").is_dir():
-        raise ContractError(f"{repository} has no .dvc; run `make connect` in a repository")
     local = repository / ".dvc" / "config.local"
     text = local.read_text() if local.exists() else ""
     write_private(local, merge_dvc(text, outputs, emulator))

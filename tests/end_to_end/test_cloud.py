@@ -141,9 +141,11 @@ def test_a_platform_is_run_and_joined(state: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("classification", ["public", "restricted"])
 @pytest.mark.parametrize("platform", ["standalone", "shared"])
-def test_settings_of_every_environment_are_right(platform: str, tmp_path: Path) -> None:
-    project = copy(str(ROOT), tmp_path / "project", platform=platform, regulation="eu-ai-act")
+def test_settings_of_every_environment_are_right(platform: str, classification: str, tmp_path: Path) -> None:
+    answers = {"platform": platform, "data_classification": classification, "regulation": "eu-ai-act"}
+    project = copy(str(ROOT), tmp_path / "project", **answers)
     check = (
         "import sys; from pathlib import Path; from groundplan_infra.config import ProjectConfig, parse; "
         "from groundplan_infra.settings import read_settings; "

@@ -5,10 +5,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from groundplan_infra.connect import connect, merge_environment
 from groundplan_infra.contract import ContractError, ProjectOutputs, validate
+from groundplan_infra.engine import emulator
 
 OUTPUTS: dict[str, Any] = {
     "contract": 1,
@@ -79,6 +81,33 @@ def test_a_persons_own_lines_stay(repository: Path) -> None:
     assert config["'remote \"mine\"'"]["url"] == "/data"
     assert config["cache"]["dir"] == "/big"
     assert config["'remote \"cloud\"'"]["url"] == "s3://other/churn"
+
+
+def test_the_login_comes_from_the_secret_of_the_stacks_own_aws(repository: Path, state: Path) -> None:
+    aws = emulator.ensure().environment
+    client = boto3.client(
+        "secretsmanager",
+        region_name="eu-west-1",
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
+        aws_access_key_id="emulated",
+        aws_secret_access_key="emulated",
+    )
+    arn = client.create_secret(Name="tracking")["ARN"]
+    server = outputs(tracking_uri="https://mlflow.example.com", tracking_secret_arn=arn)
+    with pytest.raises(ContractError, match="it has no value yet"):
+        connect(repository, server, aws)
+    assert not (repository / ".env").exists()
+    client.put_secret_value(SecretId=arn, SecretString='{"username": "admin", "password": "made"}')
+    connect(repository, server, aws)
+    lines = (repository / ".env").read_text().splitlines()
+    assert "MLFLOW_TRACKING_USERNAME=admin" in lines
+    assert "MLFLOW_TRACKING_PASSWORD=made" in lines
+
+
+def test_elsewhere_than_in_a_repository_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"has no \.dvc"):
+        connect(tmp_path, outputs(), {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_writing_twice_changes_nothing() -> None:
