@@ -1,5 +1,6 @@
 """The embedded AWS: each patch of moto is needed, and answers as AWS would."""
 
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from botocore.config import Config
 
 from groundplan_infra.engine import emulator
 from groundplan_infra.engine.moto_patches import MOTO_VERSION, PATCHES
+from groundplan_infra.engine.moto_routes import Supplements
 
 NO_RETRY = Config(retries={"max_attempts": 1}, read_timeout=120)
 PLAIN = "from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
@@ -292,3 +294,31 @@ def test_a_process_that_has_ended_is_not_alive() -> None:
     process.wait()
     assert not emulator.alive(process.pid)
     assert emulator.alive(os.getpid())
+
+
+def attempt(app: Supplements, invocation: str, method: str = "POST") -> tuple[str, bytes]:
+    """One attempt of a call; gives the status line and the body."""
+    heads: list[str] = []
+    body = io.BytesIO(b"Action=CreateSubnet")
+    environ = {"REQUEST_METHOD": method, "HTTP_AMZ_SDK_INVOCATION_ID": invocation, "wsgi.input": body}
+    answer = app({**environ, "CONTENT_LENGTH": "19"}, lambda status, _headers: heads.append(status))
+    return heads[0], b"".join(answer)
+
+
+def test_a_call_sent_again_gets_its_first_answer() -> None:
+    calls: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert environ["wsgi.input"].read() == b"Action=CreateSubnet"
+        calls.append(environ["REQUEST_METHOD"])
+        start_response("500 Broken" if len(calls) == 1 else "200 OK", [])
+        return [b"call ", str(len(calls)).encode()]
+
+    app = Supplements(application)
+    assert attempt(app, "a") == ("500 Broken", b"call 1")
+    assert attempt(app, "a") == attempt(app, "a") == ("200 OK", b"call 2")
+    assert attempt(app, "b") == ("200 OK", b"call 3")
+    assert [attempt(app, "c", "GET")[1] for _ in range(2)] == [b"call 4", b"call 5"]
+    for number in range(Supplements.REMEMBERED):
+        attempt(app, f"later {number}")
+    assert attempt(app, "a")[1] != b"call 2"

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 from moto.core import DEFAULT_ACCOUNT_ID
 
 SERVICE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+READS = {"GET", "HEAD"}
 Body = dict[str, Any]
 
 
@@ -88,28 +90,65 @@ def find(service: str, method: str, place: str) -> tuple[Handler, tuple[str, ...
     return None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a call gets: status line, headers, body."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 class Supplements:
-    """A WSGI application before another: it answers what it knows and passes the rest on."""
+    """A WSGI application before another: it answers what it knows and passes the rest on.
+
+    It takes one call at a time: moto is not made for more. Under load a client may lose an answer on its way and send
+    the call again; it then gets the first answer, where moto would find that the thing exists already.
+    """
+
+    REMEMBERED = 256
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
         self.one_at_a_time = threading.Lock()
+        self.given: OrderedDict[str, Answer] = OrderedDict()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # The SDKs send the same id with each attempt of a call.
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "") if environ["REQUEST_METHOD"] not in READS else ""
+        with self.one_at_a_time:
+            if invocation in self.given:
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                answer = self.given[invocation]
+            else:
+                answer = self.answer(environ)
+                if invocation and answer.status < "500":
+                    self.given[invocation] = answer
+                    if len(self.given) > self.REMEMBERED:
+                        self.given.popitem(last=False)
+        start_response(answer.status, answer.headers)
+        return [answer.body]
+
+    def answer(self, environ: dict[str, Any]) -> Answer:
+        """Answer a call from the routes, or let the other application do it."""
         scope = SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         target = environ.get("HTTP_X_AMZ_TARGET", "").rsplit(".", 1)[-1]
         place = target or unquote(environ.get("PATH_INFO", ""))
         found = find(scope["service"], environ["REQUEST_METHOD"], place) if scope else None
         if not scope or not found:
-            # moto is not made for several calls at a time; under load it found subnets to be there twice.
-            with self.one_at_a_time:
-                return list(self.application(environ, start_response))
+            return answer_of(self.application, environ)
         raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         handler, parts = found
         try:
-            status, answer, error = "200 OK", handler(Call(scope["region"], json.loads(raw or b"{}"), parts)), ""
+            status, body, error = "200 OK", handler(Call(scope["region"], json.loads(raw or b"{}"), parts)), ""
         except NotFoundError as missing:
-            status, answer, error = "404 Not Found", {"__type": missing.code, "message": "not found"}, missing.code
+            status, body, error = "404 Not Found", {"__type": missing.code, "message": "not found"}, missing.code
         headers = [("Content-Type", "application/x-amz-json-1.1" if target else "application/json")]
-        start_response(status, [*headers, *([("x-amzn-ErrorType", error)] if error else [])])
-        return [json.dumps(answer).encode()]
+        return Answer(status, [*headers, *([("x-amzn-ErrorType", error)] if error else [])], json.dumps(body).encode())
+
+
+def answer_of(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer:
+    """All that a WSGI application answers to a call."""
+    heads: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(application(environ, lambda status, headers, *_: heads.append((status, headers))))
+    return Answer(*heads[-1], body)
