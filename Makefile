@@ -1,6 +1,6 @@
 # The tasks of this repository, for people and CI alike.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast check docs bench preview up destroy outputs cost diagram snapshots
+.PHONY: help demo test fast check docs bench preview up destroy outputs policy evidence cost diagram snapshots
 
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
@@ -11,6 +11,7 @@ export PATH := $(dir $(UV)):$(PATH)
 RUN := $(UV) run --quiet
 # Infrastructure has an environment of its own: Pulumi's libraries and the template's tests do not mix.
 INFRA := $(UV) run --quiet --directory infra
+POLICY := $(UV) run --quiet --directory policies
 ENV ?= local
 STACK ?= $(ENV)
 UV_NEEDED := $(filter $(CURDIR)/.uv/bin/uv,$(UV))
@@ -32,39 +33,53 @@ demo: $(UV_NEEDED)  ## From a name to a served model, on this machine (KEEP=1 le
 test: check  ## Everything: lint, types, and all tests
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m "not slow"
 	$(INFRA) pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(POLICY) pytest -n $(JOBS) --dist loadfile -m "not slow"
 	$(INFRA) pytest -n $(ENGINES) --dist worksteal -m slow
+	$(POLICY) pytest -n $(JOBS) --dist worksteal -m slow
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m slow
 
 fast: $(UV_NEEDED)  ## The tests that take seconds
 	$(RUN) pytest -n $(JOBS) -m "not slow"
 	$(INFRA) pytest -n $(JOBS) -m "not slow"
+	$(POLICY) pytest -n $(JOBS) -m "not slow"
 
 check: $(UV_NEEDED)  ## Format, lint and types of this repository
 	$(RUN) ruff format --check
 	$(RUN) ruff check
 	$(RUN) mypy
 	$(INFRA) ty check --quiet groundplan_infra ../tests/infra
+	$(POLICY) ty check --quiet groundplan_policies ../tests/policies
 
 docs: $(UV_NEEDED)  ## Build the documentation site into site/
 	$(RUN) --group docs python scripts/reference.py
 	$(INFRA) python -m groundplan_infra.schema
 	$(RUN) --group docs mkdocs build --strict --quiet
 
-bench: $(UV_NEEDED)  ## Measure generation and serving beside their peers
+bench: $(UV_NEEDED)  ## Measure generation and serving beside their peers, and the policies
 	$(RUN) python benchmarks/generation.py
 	$(RUN) python benchmarks/serving.py
+	$(POLICY) python -W ignore ../benchmarks/policies.py
 
-preview: $(UV_NEEDED)  ## What `up` would change in the platform (ENV=local, dev, staging, prod; local needs no account)
-	@$(INFRA) python -m groundplan_infra preview --env $(ENV)
+preview: $(UV_NEEDED)  ## What `up` would change in the platform, and what the policies say (ENV=local, dev, staging, prod; local needs no account)
+	@$(POLICY) true
+	@$(INFRA) python -m groundplan_infra preview --env $(ENV) --policies ../policies
 
-up: $(UV_NEEDED)  ## Bring the platform of an environment to what infra/ says (ENV=)
-	@$(INFRA) python -m groundplan_infra up --env $(ENV)
+up: $(UV_NEEDED)  ## Bring the platform of an environment to what infra/ says, if the policies hold (ENV=)
+	@$(POLICY) true
+	@$(INFRA) python -m groundplan_infra up --env $(ENV) --policies ../policies
 
 destroy: $(UV_NEEDED)  ## Remove the platform of an environment (ENV=)
 	@$(INFRA) python -m groundplan_infra destroy --env $(ENV)
 
 outputs: $(UV_NEEDED)  ## What the platform offers, as JSON (ENV=)
 	@$(INFRA) python -m groundplan_infra outputs --env $(ENV)
+
+policy: $(UV_NEEDED)  ## Hold a stack to the policies, without an engine and without a cloud (STACK=)
+	@$(POLICY) python -W ignore -m groundplan_policies check --program ../infra --stack $(STACK)
+
+evidence: $(UV_NEEDED)  ## How every control stands, for auditors: build/evidence/ (STACK=, GRAPH= an exported stack, REPOSITORY= a repository)
+	@$(POLICY) python -W ignore -m groundplan_policies evidence --program ../infra --stack $(STACK) --out ../build/evidence \
+	    $(if $(GRAPH),--graph $(abspath $(GRAPH))) $(if $(REPOSITORY),--repository $(abspath $(REPOSITORY)))
 
 cost: $(UV_NEEDED)  ## What a stack costs a month before data and jobs (STACK=, AGAINST= another to compare with)
 	@$(INFRA) python -m groundplan_infra cost --env $(STACK) $(if $(AGAINST),--against $(AGAINST))

@@ -14,15 +14,17 @@ from groundplan_infra.engine.folders import EngineError, say
 from groundplan_infra.settings import read_settings
 
 OPERATIONS = ("preview", "up", "refresh", "destroy")
+GRAPH_TASKS = ("cost", "diagram", "graph")
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="groundplan-infra")
-    parser.add_argument("task", choices=[*OPERATIONS, "outputs", "connect", "cost", "diagram", "backend"])
+    parser.add_argument("task", choices=[*OPERATIONS, *GRAPH_TASKS, "outputs", "connect", "backend"])
     parser.add_argument("--env", required=True, help="stack, as in Pulumi.<env>.yaml")
     parser.add_argument("--program", type=Path, default=Path(), help="folder of Pulumi.yaml")
     parser.add_argument("--repository", type=Path, default=Path(), help="for connect: the repository to join")
+    parser.add_argument("--policies", type=Path, help="for preview and up: folder of the policy pack they are held to")
     parser.add_argument("--svg", action="store_true", help="for diagram: SVG instead of Mermaid")
     parser.add_argument("--bucket", default="", help="for backend: the bucket that keeps the state")
     parser.add_argument("--against", default="", help="for cost: the stack to compare with")
@@ -42,7 +44,7 @@ def run_engine(arguments: argparse.Namespace) -> int:
 
     session = open_session(arguments.program, arguments.env)
     if arguments.task in OPERATIONS:
-        return session.operate(arguments.task, *arguments.options)
+        return session.operate(arguments.task, *arguments.options, policies=pack_folder(arguments.policies))
     outputs = session.outputs()
     if arguments.task == "outputs":
         print(json.dumps(outputs, indent=2))
@@ -51,6 +53,13 @@ def run_engine(arguments: argparse.Namespace) -> int:
     written = connect(arguments.repository, validate(outputs, arguments.env), aws)
     say(f"wrote {' and '.join(str(path) for path in written)}: MLflow and DVC use stack {arguments.env} from now on")
     return 0
+
+
+def pack_folder(given: Path | None) -> Path | None:
+    """The folder of a policy pack, if one is given; raises EngineError where there is none."""
+    if given and not (given / "PulumiPolicy.yaml").exists():
+        raise EngineError(f"{given} is no policy pack: it has no PulumiPolicy.yaml")
+    return given.resolve() if given else None
 
 
 def run_backend(arguments: argparse.Namespace) -> int:
@@ -73,6 +82,8 @@ def run_graph(arguments: argparse.Namespace) -> int:
     if arguments.task == "diagram":
         draw = diagram.svg if arguments.svg else diagram.mermaid
         print(draw(graph(arguments.env)), end="")
+    elif arguments.task == "graph":
+        print(graph(arguments.env).to_json())
     elif arguments.against:
         print(cost.delta(cost.estimate(graph(arguments.against)), cost.estimate(graph(arguments.env))))
     else:
@@ -86,7 +97,7 @@ def main() -> int:
     try:
         if arguments.task == "backend":
             return run_backend(arguments)
-        return run_graph(arguments) if arguments.task in ("cost", "diagram") else run_engine(arguments)
+        return run_graph(arguments) if arguments.task in GRAPH_TASKS else run_engine(arguments)
     except (EngineError, ConfigError, ContractError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -215,7 +215,7 @@ def explain(error: ValidationError, source: str) -> str:
         key = ".".join(where)
         message = re.sub(r"^Value error, ", "", problem["msg"])
         if problem["type"] == "extra_forbidden":
-            message = "is not a key; see docs/reference/config.md for those there are"
+            message = "is not a key; see docs/reference/stack-settings.md for those there are"
         if problem["type"] == "missing":
             message = "is missing"
         lines.append(f"{source}: {NAMESPACE}:{key}: {message}" if key else f"{source}: {message}")

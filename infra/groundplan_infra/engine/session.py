@@ -135,9 +135,10 @@ class Session:
         if done.returncode:
             raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
 
-    def operate(self, operation: str, *options: str) -> int:
+    def operate(self, operation: str, *options: str, policies: Path | None = None) -> int:
         """`preview`, `up`, `refresh` or `destroy`; gives the engine's exit code.
 
+        Under a policy pack, `up` previews first: what is about the whole stack is known only when all is planned.
         Raises EngineError where there are no credentials, or where they would lead elsewhere than the settings say.
         """
         if not self.emulated:
@@ -151,8 +152,11 @@ class Session:
         if operation == "destroy":
             self.refuse_protected()
         words = [operation, "--stack", self.name, *options]
+        judged = policies and operation in ("preview", "up")
+        if judged:
+            words += ["--policy-pack", str(policies)]
         if operation != "preview":
-            words += ["--yes", "--skip-preview"]
+            words += ["--yes", *([] if judged else ["--skip-preview"])]
         return self.run(*words).returncode
 
     def recover(self) -> None:

@@ -1,0 +1,1 @@
+"""Controls for machine-learning platforms on AWS."""

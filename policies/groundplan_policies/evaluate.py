@@ -1,0 +1,146 @@
+"""Runs the rules on a stack, and says for each control how it stands."""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import groundplan_policies.rules  # noqa: F401 (registers the rules)
+from groundplan_policies.catalogue import CATALOGUE, Control
+from groundplan_policies.resource import Resource, Stack, UndecidedError
+from groundplan_policies.rule import RULES
+from groundplan_policies.settings import Policy, Setting
+from groundplan_policies.waivers import Waiver
+
+Status = Literal["satisfied", "violated", "undecided", "waived", "not-applicable", "disabled"]
+# The worst comes first: it is how a control as a whole stands.
+ORDER: tuple[Status, ...] = ("violated", "undecided", "waived", "satisfied", "not-applicable", "disabled")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of a resource; `urn` is empty for the stack as a whole."""
+
+    control: str
+    urn: str
+    status: Status
+    message: str = ""
+    waiver: Waiver | None = None
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.split("::")[-1] if self.urn else "stack"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a control stands."""
+
+    control: Control
+    level: Setting
+    status: Status
+    findings: list[Finding]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it must stop a deployment. What cannot be decided counts as violated."""
+        return self.level == "mandatory" and self.status in ("violated", "undecided")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How all controls stand, and what is wrong with the waivers."""
+
+    results: list[Result]
+    waiver_problems: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing stands against a deployment."""
+        return not self.waiver_problems and not any(result.blocks for result in self.results)
+
+
+def subjects(control: Control, stack: Stack) -> list[Resource]:
+    """The resources that a control's rule is asked about."""
+    return [each for each in stack.resources if judges(control, each)]
+
+
+def judges(control: Control, resource: Resource) -> bool:
+    """Whether a control is about a resource."""
+    return resource.token in control.types or ("*" in control.types and (resource.is_cloud or resource.is_provider))
+
+
+def examine(control: Control, resource: Resource, stack: Stack, policy: Policy) -> list[Finding]:
+    """What a control's rule says of a resource."""
+    try:
+        if control.id in RULES.resource:
+            messages = list(RULES.resource[control.id](resource, policy))
+        else:
+            messages = list(RULES.related[control.id](resource, stack, policy))
+    except UndecidedError as reason:
+        return [Finding(control.id, resource.urn, "undecided", f"{reason} is not known")]
+    if not messages:
+        return [Finding(control.id, resource.urn, "satisfied")]
+    return [Finding(control.id, resource.urn, "violated", message) for message in messages]
+
+
+def examine_stack(control: Control, stack: Stack, policy: Policy) -> list[Finding]:
+    """What a control's rule says of the stack as a whole."""
+    try:
+        messages = list(RULES.stack[control.id](stack, policy))
+    except UndecidedError as reason:
+        return [Finding(control.id, "", "undecided", f"{reason} is not known")]
+    return [Finding(control.id, "", "violated", each) for each in messages] or [Finding(control.id, "", "satisfied")]
+
+
+def waived(finding: Finding, waivers: Iterable[Waiver], today: datetime.date) -> Finding:
+    """A finding, marked where a waiver that holds is about it."""
+    for waiver in waivers:
+        violated = finding.status in ("violated", "undecided")
+        if violated and not waiver.problem(today) and waiver.matches(finding.control, finding.urn):
+            return Finding(finding.control, finding.urn, "waived", finding.message, waiver)
+    return finding
+
+
+def findings_of(control: Control, stack: Stack, policy: Policy) -> Iterator[Finding]:
+    """All that a control's rule says of a stack."""
+    if control.id in RULES.stack:
+        yield from examine_stack(control, stack, policy)
+        return
+    for resource in subjects(control, stack):
+        yield from examine(control, resource, stack, policy)
+
+
+def worst(findings: Iterable[Finding]) -> Status:
+    """How a control as a whole stands."""
+    found = {finding.status for finding in findings}
+    return next((status for status in ORDER if status in found), "not-applicable")
+
+
+def evaluate(stack: Stack, policy: Policy, waivers: list[Waiver], today: datetime.date) -> Evaluation:
+    """Run all rules on a stack. Waivers that have expired, or that match nothing, are problems of their own."""
+    results = []
+    for control in CATALOGUE.controls:
+        level = policy.level(control.id)
+        if control.scope == "repository":
+            continue
+        if level == "disabled":
+            results.append(Result(control, level, "disabled", []))
+            continue
+        findings = [waived(each, waivers, today) for each in findings_of(control, stack, policy)]
+        results.append(Result(control, level, worst(findings), findings))
+    return Evaluation(results, waiver_problems(waivers, results, today))
+
+
+def waiver_problems(waivers: list[Waiver], results: list[Result], today: datetime.date) -> list[str]:
+    """A line for each waiver that does not hold, or that nothing needs."""
+    used = {id(finding.waiver) for result in results for finding in result.findings if finding.waiver}
+    lines = []
+    for waiver in waivers:
+        problem = waiver.problem(today)
+        if problem:
+            lines.append(f"{waiver}: {problem}; fix the violation, or have it approved anew")
+        elif id(waiver) not in used and CATALOGUE.by_id[waiver.control].scope != "repository":
+            lines.append(f"{waiver}: matches no violation; remove it")
+    return lines

@@ -1,0 +1,63 @@
+"""Keys, secrets and topics."""
+
+from typing import Any
+
+from groundplan_policies.resource import Resource, Stack
+from groundplan_policies.rule import Messages, fix, related_rule, resource_rule
+from groundplan_policies.rules.documents import is_public, statements
+from groundplan_policies.settings import Policy
+
+RECOVERY_DAYS = 7
+
+
+@resource_rule("kms-key-rotation")
+def rotation(key: Resource, policy: Policy) -> Messages:
+    symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
+    if symmetric and key.get("enableKeyRotation", False) is not True:
+        yield "never rotated"
+    days, wanted = key.get("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days)
+    if days < wanted:
+        yield f"deleted after {days:g} days, with all that it encrypts; at least {wanted}"
+
+
+@fix("kms-key-rotation")
+def rotate(key: Resource, policy: Policy) -> dict[str, Any]:
+    days = max(key.get("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days))
+    symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
+    return {**key.values, "deletionWindowInDays": days, **({"enableKeyRotation": True} if symmetric else {})}
+
+
+@resource_rule("kms-key-policy-no-public-principal")
+def key_not_public(key: Resource, policy: Policy) -> Messages:
+    for statement in statements(key.json("policy")):
+        if statement.get("Effect") == "Allow" and is_public(statement) and not statement.get("Condition"):
+            yield f"statement {statement.get('Sid', 'without Sid')} lets every account use the key"
+
+
+@resource_rule("secret-recovery-window")
+def recovery_window(secret: Resource, policy: Policy) -> Messages:
+    days = secret.get("recoveryWindowInDays", 30)
+    if policy.guarded and days < RECOVERY_DAYS:
+        yield f"gone {days:g} days after it is deleted; at least {RECOVERY_DAYS}"
+
+
+@fix("secret-recovery-window")
+def widen_recovery(secret: Resource, policy: Policy) -> dict[str, Any]:
+    return {**secret.values, "recoveryWindowInDays": RECOVERY_DAYS}
+
+
+@related_rule("secret-customer-key")
+def secret_key(secret: Resource, stack: Stack, policy: Policy) -> Messages:
+    if not secret.has("kmsKeyId"):
+        yield "encrypted by the AWS-managed key, which no policy of the account guards"
+
+
+@resource_rule("sns-topic-encrypted")
+def topic_encrypted(topic: Resource, policy: Policy) -> Messages:
+    if not topic.has("kmsMasterKeyId"):
+        yield "messages lie there unencrypted"
+
+
+@fix("sns-topic-encrypted")
+def encrypt_topic(topic: Resource, policy: Policy) -> dict[str, Any]:
+    return {**topic.values, "kmsMasterKeyId": "alias/aws/sns"}
