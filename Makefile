@@ -53,6 +53,7 @@ check: $(UV_NEEDED)  ## Format, lint and types of this repository
 docs: $(UV_NEEDED)  ## Build the documentation site into site/
 	$(RUN) --group docs python scripts/reference.py
 	$(INFRA) python -m groundplan_infra.schema
+	$(POLICY) python -m groundplan_policies.pages ../docs/reference
 	$(RUN) --group docs mkdocs build --strict --quiet
 
 bench: $(UV_NEEDED)  ## Measure generation and serving beside their peers, and the policies

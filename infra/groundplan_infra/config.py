@@ -21,6 +21,7 @@ from groundplan_infra.sections import (
     DataClassification,
     EksCompute,
     Environment,
+    LogDays,
     ManagedTracking,
     Network,
     Observability,
@@ -34,6 +35,7 @@ from groundplan_infra.sections import (
 )
 
 NAMESPACE = "groundplan"
+AI_ACT_LOG_DAYS, AI_ACT_ARTICLES = 180, "(articles 19 and 26: six months)"
 # Regions of the standard partition, as AWS lists them; a short code stands in the names of resources.
 REGIONS = {
     "af-south-1": "afs1",
@@ -137,6 +139,9 @@ class ProjectConfig(StackConfig):
     standalone: dict[str, Any] = Field(
         {}, description="Further keys of the platform configuration, in standalone mode."
     )
+    log_days: LogDays = Field(
+        30, description="Days that logs of the project are kept; in standalone mode, its observability.log_days."
+    )
     job_vcpus: int = Field(2, ge=1, description="vCPUs of a training job.")
     job_memory: int = Field(8192, ge=512, description="Memory of a training job in MiB.")
     job_gpus: int = Field(0, ge=0, description="GPUs of a training job.")
@@ -156,6 +161,8 @@ class ProjectConfig(StackConfig):
     def check(self) -> Self:
         if self.platform == "shared" and not self.platform_stack:
             raise ValueError("platform_stack is missing; a shared platform needs the name of its stack")
+        if self.platform == "shared" and self.regulation == "eu-ai-act" and self.log_days < AI_ACT_LOG_DAYS:
+            raise ValueError(f"log_days must be at least {AI_ACT_LOG_DAYS} under eu-ai-act {AI_ACT_ARTICLES}")
         if self.platform == "shared" and self.standalone:
             raise ValueError("standalone has keys, but the platform is shared; set them there")
         if self.platform == "standalone" and self.service and self.platform_config().serving.kind != "ecs":
@@ -193,8 +200,9 @@ def check_platform(config: PlatformConfig) -> None:
         and not config.network.interface_endpoints
     ):
         problems.append("compute.kind eks needs network.nat, its nodes have no public address")
-    if config.regulation == "eu-ai-act" and config.observability.log_days < 180:
-        problems.append("observability.log_days must be at least 180 under eu-ai-act (articles 19 and 26: six months)")
+    if config.regulation == "eu-ai-act" and config.observability.log_days < AI_ACT_LOG_DAYS:
+        least = f"at least {AI_ACT_LOG_DAYS} under eu-ai-act {AI_ACT_ARTICLES}"
+        problems.append(f"observability.log_days must be {least}")
     if config.data_classification == "restricted" and not config.audit.data_events and config.audit.owner == "platform":
         problems.append("audit.data_events must be true for restricted data")
     if config.backup.restore_test and not config.backup.enabled:

@@ -85,6 +85,21 @@ def from_stack(reference: pulumi.StackReference) -> PlatformOutputs:
     return PlatformOutputs(**{field.name: reference.require_output(field.name) for field in fields(PlatformOutputs)})
 
 
+def made_up(region: str, account: str) -> dict[str, Any]:
+    """Outputs of a platform that nobody asks, for the graph of a project that joins it."""
+    outputs: dict[str, Any] = {"contract": VERSION, "region": region, "account": account, "vpc_cidr": "10.20.0.0/16"}
+    for field in fields(PlatformOutputs):
+        words = field.name.replace("_", "-")
+        if field.name.endswith("_arn"):
+            value: Any = f"arn:aws:platform:{region}:{account}:{words}"
+        elif field.name.endswith("_ids"):
+            value = [f"platform-{words}"]
+        else:
+            value = field.name.startswith("workloads_are") or f"platform-{words}"
+        outputs.setdefault(field.name, value)
+    return outputs
+
+
 def validate(values: Mapping[str, Any], stack: str) -> ProjectOutputs:
     """Check the outputs of a project stack; raises ContractError that names what is wrong and what to do."""
     if not values:

@@ -43,7 +43,7 @@ def build_platform(config: PlatformConfig) -> Platform:
 def build_project(config: ProjectConfig) -> Project:
     """A project on a shared platform, or with one of its own, and its outputs."""
     options, account = connect(config)
-    log_days = Context.log_days
+    log_days: int = config.log_days
     if config.platform == "standalone":
         own = config.platform_config()
         log_days = own.observability.log_days

@@ -11,6 +11,7 @@ ZONE_LETTERS = "abcdef"
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Environment = Literal["local", "dev", "staging", "prod"]
+LogDays = Literal[30, 90, 180, 365, 731, 1827, 3653]
 DataClassification = Literal["public", "internal", "confidential", "restricted"]
 
 
@@ -238,7 +239,7 @@ class Ci(Section):
 class Observability(Section):
     """Logs, alarms, and where they go."""
 
-    log_days: Literal[30, 90, 180, 365, 731, 1827, 3653] = Field(30, description="Days that logs are kept.")
+    log_days: LogDays = Field(30, description="Days that logs are kept.")
     emails: list[Email] = Field([], description="Who is told of alarms; each address has to confirm once.")
     slack_workspace_id: str = Field(
         "", pattern=r"^(T[A-Z0-9]+)?$", description="Slack workspace, joined once in AWS Chatbot."

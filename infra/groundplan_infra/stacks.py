@@ -1,11 +1,12 @@
 """The graph of a stack, from its settings file alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from groundplan_infra.config import PlatformConfig, ProjectConfig, parse
-from groundplan_infra.graph import Graph, capture
+from groundplan_infra.contract import made_up
+from groundplan_infra.graph import ACCOUNT, Graph, capture
 from groundplan_infra.program import build_platform, build_project
 from groundplan_infra.settings import read_settings
 
@@ -23,4 +24,10 @@ def graph_of(file: Path) -> Graph:
     else:
         platform = parse(PlatformConfig, values, file.name)
         program, name = lambda: build_platform(platform), PLATFORM_PROJECT
-    return capture(program, project=name, stack=stack)
+    return capture(program, project=name, stack=stack, stacks=joined(values))
+
+
+def joined(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Outputs of the platform that a project joins; which values they have is of no matter to its graph."""
+    reference = values.get("platform_stack")
+    return {str(reference): made_up(str(values["region"]), ACCOUNT)} if reference else {}

@@ -45,7 +45,8 @@ class Control(Model):
     own_reading: dict[str, list[str]] = Field(default={}, description="Ids that we find to apply.")
     remediation: str = Field(description="What to do.")
     cost: str = Field(description="What complying costs.")
-    checkov: list[str] = Field(default=[], description="Checks of checkov on the same thing.")
+    checkov: list[str] = Field(default=[], description="Checks of checkov 3.3 on the same thing.")
+    prowler: list[str] = Field(default=[], description="Checks of prowler 5.46 on the same thing.")
 
     def level_in(self, profile: ProfileName) -> Level:
         """The level in a profile; one that is not named is that of the baseline."""

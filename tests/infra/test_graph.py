@@ -1,9 +1,11 @@
 """The captured graph: whole, the same each time, and as the snapshots show it."""
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from conftest import INFRA, SMALLEST, PlatformGraph
 from groundplan_infra.config import ProjectConfig, parse
@@ -156,6 +158,16 @@ def test_a_project_joins_a_platform(platform: PlatformGraph) -> None:
     assert outputs.tracking_uri.startswith("arn:aws:sagemaker")
     assert not graph.of_type("aws:ec2/vpc:Vpc")
     assert graph.of_type("aws:budgets/budget:Budget")
+
+
+def test_the_graph_of_a_project_needs_no_platform_to_ask(tmp_path: Path) -> None:
+    settings = {**PROJECT, "platform": "shared", "platform_stack": "org/groundplan-platform/dev"}
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(yaml.safe_dump({"config": {f"groundplan:{key}": value for key, value in settings.items()}}))
+    graph = graph_of(file)
+    assert validate(graph.outputs, "dev").dvc_remote == "s3://platform-dvc-bucket/churn"
+    shapes = {each.type for each in project(platform="shared", platform_stack=settings["platform_stack"]).resources}
+    assert shapes <= {each.type for each in graph.resources}
 
 
 def test_a_project_touches_its_own_prefix_alone() -> None:

@@ -19,7 +19,7 @@ IDS = {
     "hipaa": r"164\.\d{3}(\([a-z0-9]+\))*(\([ivx]+\))?(\([A-Z]\))?",
     "gdpr": r"\d+|Ch\. [IVX]+",
     "nist-800-53r5": r"[A-Z]{2}-\d+(\(\d+\))?",
-    "aws-ai-security": r"[A-Z]+-\d{2}",
+    "aws-ai-security": r"AISF-[A-Z]+-\d{2}",
     "eu-ai-act": r"Art\. \d+(\(\d+\))?",
 }
 

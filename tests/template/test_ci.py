@@ -19,10 +19,10 @@ FILES = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}
 NOT_STAGES = {"pass", "stages", "workflow", "variables", "default"}
 
 
-def stage_list(level: str) -> list[dict[str, Any]]:
+def stage_list(level: str, platform: str = "none") -> list[dict[str, Any]]:
     """The stages as includes/ci_stages.jinja has them."""
     environment = Environment(loader=FileSystemLoader(ROOT), autoescape=False)
-    answers = {"trains": level in "12", "delivers": level == "2", "newest_python": "3.13"}
+    answers = {"trains": level in "12", "delivers": level == "2", "newest_python": "3.13", "platform": platform}
     module = environment.get_template("includes/ci_stages.jinja").make_module(answers)
     return list(module.stages)  # type: ignore[attr-defined]
 
@@ -40,11 +40,17 @@ def tasks_of(job: dict[str, Any]) -> list[str]:
     return [command.removeprefix("make ") for command in commands if command != "make setup"]
 
 
+CLOUD = {"platform": "standalone", "budget_email": "team@example.com"}
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("system", FILES)
-def test_every_system_has_every_stage(renders: PristineRenders, system: str, level: str) -> None:
-    jobs = jobs_of(system, renders.get({"ci": system, "level": level}))
-    stages = stage_list(level)
+@pytest.mark.parametrize("platform", ["none", "standalone"])
+def test_every_system_has_every_stage(renders: PristineRenders, system: str, level: str, platform: str) -> None:
+    cloud = CLOUD if platform != "none" else {}
+    jobs = jobs_of(system, renders.get({"ci": system, "level": level, **cloud}))
+    stages = stage_list(level, platform)
+    assert any(stage["name"] == "policy" for stage in stages) == (platform != "none")
     assert list(jobs) == [stage["name"] for stage in stages]
     for stage in stages:
         job = jobs[stage["name"]]
