@@ -68,7 +68,7 @@ def audit_log_intact(folder: Path) -> Iterator[str]:
 
 def last_promotion(folder: Path) -> dict[str, Any]:
     """The newest promotion in the audit log; raises NothingYetError where there is none, and NotProvidedError."""
-    promotions = [each for each in entries(folder) if each.get("action") == "promote"]
+    promotions = [each for each in entries(folder) if each.get("action") == "promotion"]
     if not promotions:
         raise NothingYetError("nothing was promoted yet")
     return promotions[-1]

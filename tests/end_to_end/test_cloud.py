@@ -1,5 +1,6 @@
 """A generated repository and its cloud, on the embedded AWS: up, connect, push, train, destroy."""
 
+import json
 import os
 import re
 import subprocess
@@ -94,6 +95,14 @@ def shell(line: str, folder: Path) -> str:
     return done.stdout
 
 
+def controls_of(project: Path) -> set[tuple[str, str]]:
+    """How the controls stand in a repository's own evidence."""
+    make(project, "evidence", "ENV=local")
+    document = json.loads((project / "reports/evidence/local.json").read_text(encoding="utf-8"))
+    findings = document["assessment-results"]["results"][0]["findings"]
+    return {(each["target"]["target-id"], each["target"]["status"]["state"]) for each in findings}
+
+
 @pytest.mark.slow
 def test_a_repository_brings_up_its_cloud_and_uses_it(state: Path, tmp_path: Path) -> None:
     """The commands of the page, in their order."""
@@ -117,6 +126,10 @@ def test_a_repository_brings_up_its_cloud_and_uses_it(state: Path, tmp_path: Pat
             shell(".venv/bin/dvc push && rm -rf .dvc/cache models && .venv/bin/dvc pull --force", project)
             assert len(keys(client, remote_of(project))) > len(pushed)
             assert (project / "models").is_dir()
+            assert controls_of(project) >= {
+                ("repo-lineage-recorded", "satisfied"),
+                ("repo-audit-log-intact", "satisfied"),
+            }
         if line.startswith("make destroy"):
             assert client.list_buckets()["Buckets"] == []
     assert pushed

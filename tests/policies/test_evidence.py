@@ -179,7 +179,7 @@ CARD = dict.fromkeys(("purpose", "out_of_scope", "data", "metrics", "limits", "o
 
 
 def test_a_repository_that_shows_everything_is_satisfied(tmp_path: Path) -> None:
-    log = chained({"action": "promote", "details": {"version": 1, "approver": "a@b.c", "lineage": LINEAGE}})
+    log = chained({"action": "promotion", "details": {"version": 1, "approver": "a@b.c", "lineage": LINEAGE}})
     found = repository(tmp_path, log, card=CARD, audit={"dependencies": []}, image={"Results": []})
     assert set(found.values()) == {"satisfied"}
 
@@ -192,7 +192,7 @@ def test_a_repository_that_shows_nothing_is_never_satisfied(tmp_path: Path) -> N
 
 
 def test_what_is_wrong_in_a_repository_is_found(tmp_path: Path) -> None:
-    dirty = {"action": "promote", "details": {"version": 1, "lineage": {**LINEAGE, "git_dirty": "true"}}}
+    dirty = {"action": "promotion", "details": {"version": 1, "lineage": {**LINEAGE, "git_dirty": "true"}}}
     hole = {"name": "pillow", "version": "9.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["9.1"]}]}
     image = {"PkgName": "openssl", "VulnerabilityID": "CVE-1", "FixedVersion": "3.1", "Severity": "HIGH"}
     log = chained(dirty).replace('"version": 1', '"version": 2')

@@ -24,6 +24,15 @@ def is_public(statement: Mapping[str, Any]) -> bool:
     return "*" in principals(statement)
 
 
+def open_to_all(document: Any) -> list[str]:
+    """The statements, by their Sid, that allow everyone something without a condition."""
+    return [
+        str(each.get("Sid", "without Sid"))
+        for each in statements(document)
+        if each.get("Effect") == "Allow" and is_public(each) and not each.get("Condition")
+    ]
+
+
 def allows_all(statement: Mapping[str, Any]) -> bool:
     """Whether a statement allows every action on every resource."""
     return (

@@ -4,7 +4,7 @@ from typing import Any
 
 from groundplan_policies.resource import Resource, Stack
 from groundplan_policies.rule import Messages, fix, related_rule, resource_rule
-from groundplan_policies.rules.documents import is_public, statements
+from groundplan_policies.rules.documents import open_to_all
 from groundplan_policies.settings import Policy
 
 RECOVERY_DAYS = 7
@@ -29,9 +29,8 @@ def rotate(key: Resource, policy: Policy) -> dict[str, Any]:
 
 @resource_rule("kms-key-policy-no-public-principal")
 def key_not_public(key: Resource, policy: Policy) -> Messages:
-    for statement in statements(key.json("policy")):
-        if statement.get("Effect") == "Allow" and is_public(statement) and not statement.get("Condition"):
-            yield f"statement {statement.get('Sid', 'without Sid')} lets every account use the key"
+    for statement in open_to_all(key.json("policy")):
+        yield f"statement {statement} lets every account use the key"
 
 
 @resource_rule("secret-recovery-window")

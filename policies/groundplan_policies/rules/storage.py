@@ -5,7 +5,7 @@ from typing import Any
 
 from groundplan_policies.resource import Resource, Section, Stack, many
 from groundplan_policies.rule import Messages, fix, related_rule, resource_rule
-from groundplan_policies.rules.documents import is_public, statements
+from groundplan_policies.rules.documents import is_public, open_to_all, statements
 from groundplan_policies.settings import Policy
 
 FLAGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -112,9 +112,8 @@ def denies_plain_text(statement: dict[str, Any]) -> bool:
 
 @resource_rule("s3-bucket-policy-no-public-principal")
 def no_public_principal(bucket_policy: Resource, policy: Policy) -> Messages:
-    for statement in statements(bucket_policy.json("policy")):
-        if statement.get("Effect") == "Allow" and is_public(statement) and not statement.get("Condition"):
-            yield f"statement {statement.get('Sid', 'without Sid')} lets everyone in"
+    for statement in open_to_all(bucket_policy.json("policy")):
+        yield f"statement {statement} lets everyone in"
 
 
 @resource_rule("s3-bucket-owner-enforced")
