@@ -121,6 +121,11 @@ def test_the_life_of_a_local_platform(own_state: Path) -> None:
     program.done("refresh")
     program.done("preview", "--expect-no-changes")
 
+    # Settings that are nested in others arrive whole.
+    (rule,) = client("s3").get_bucket_lifecycle_configuration(Bucket=outputs["dvc_bucket"])["Rules"]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+
     client("s3").put_object(Bucket=outputs["dvc_bucket"], Key="files/a", Body=b"kept")
     program.change(cost_center="4711", observability={"log_days": 90})
     program.done("up")

@@ -92,8 +92,9 @@ def mirrors() -> list[Path]:
 
 def bridge(terraform: Path) -> Plugin:
     """The bridge over a Terraform provider, built once for each pair of SDK and provider."""
-    source = importlib.resources.files("groundplan_infra.engine").joinpath("bridge", "main.go").read_text()
-    parts = [source, BRIDGE_VERSION, sdk_version(), str(terraform)]
+    here = importlib.resources.files("groundplan_infra.engine")
+    source, names = here.joinpath("bridge", "main.go").read_text(), here.joinpath("mapping.py").read_text()
+    parts = [source, names, BRIDGE_VERSION, sdk_version(), str(terraform)]
     folder = cache_folder() / "bridge" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     version = terraform.parts[-3]
     plugin = Plugin(folder, f"bridge over the Terraform AWS provider {version} (a stand-in for the official plugin)")

@@ -5,6 +5,7 @@ follow no rule stand in SPECIAL.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ NAMES = {
     "getElbServiceAccount": "aws_elb_service_account",
 }
 
+# Rules of a web ACL nest without end.
+MAX_DEPTH = 4
+ARGS = re.compile(r"\nclass \w+Args:\n(?P<body>.*?)(?=\n(?:@pulumi\.input_type|class )|\Z)", re.S)
+NESTED = re.compile(
+    r"\nclass (?P<name>\w+Args):\n(?P<body>.*?)(?=\n(?:@pulumi\.input_type|class |if not MYPY)|\Z)", re.S
+)
+PROPERTY = re.compile(
+    r"@_builtins\.property\n    @pulumi\.getter(?:\(name=\"(\w+)\"\))?\n    def (\w+)\(self\) -> (.*?):\n"
+)
+
 
 def norm(name: str) -> str:
     """Letters and digits alone."""
@@ -81,18 +92,31 @@ def sdk_tokens() -> tuple[dict[str, Path], dict[str, Path]]:
     return resources, functions
 
 
-def sdk_inputs(path: Path) -> dict[str, str]:
-    """Each camelCase input of the resource class in a file, with its shape: 'list', 'map' or 'one'."""
-    text = path.read_text()
-    match = re.search(r"\nclass \w+Args:\n(.*?)(?=\n(?:@pulumi\.input_type|class )|\Z)", text, re.S)
-    if not match:
+def sdk_inputs(path: Path) -> dict[str, dict[str, Any]]:
+    """Each camelCase input of the resource class in a file: its `kind` ('list', 'map' or 'one'), and the `fields` of
+    what is nested in it."""
+    match = ARGS.search(path.read_text())
+    return properties(match["body"], nested_types(path.parent / "_inputs.py"), MAX_DEPTH) if match else {}
+
+
+@cache
+def nested_types(path: Path) -> dict[str, str]:
+    """The text of each class of nested inputs in a module."""
+    if not path.exists():
         return {}
-    body, out = match.group(1), {}
-    pattern = r"@_builtins\.property\n    @pulumi\.getter(?:\(name=\"(\w+)\"\))?\n    def (\w+)\(self\) -> (.*?):\n"
-    for camel, python, annotation in re.findall(pattern, body):
+    return {found["name"]: found["body"] for found in NESTED.finditer(path.read_text())}
+
+
+def properties(body: str, nested: dict[str, str], depth: int) -> dict[str, dict[str, Any]]:
+    """The properties of a class of inputs."""
+    found = {}
+    for camel, python, annotation in PROPERTY.findall(body):
         kind = "list" if "Sequence[" in annotation else "map" if "Mapping[" in annotation else "one"
-        out[camel or python] = kind
-    return out
+        name = re.search(r"'(?:_inputs\.)?(\w+Args)'", annotation)
+        inner = nested.get(name[1], "") if name and depth else ""
+        fields = properties(inner, nested, depth - 1)
+        found[camel or python] = {"kind": kind, **({"fields": fields} if fields else {})}
+    return found
 
 
 def make_mapping(terraform_types: dict[str, list[str]]) -> dict[str, dict[str, Any]]:

@@ -27,8 +27,13 @@ import (
 var sdkVersion = os.Getenv("PULUMI_AWS_SDK_VERSION")
 
 type entry struct {
-	TF     string            `json:"tf"`
-	Inputs map[string]string `json:"inputs"` // SDK input name -> list, map or one
+	TF     string           `json:"tf"`
+	Inputs map[string]input `json:"inputs"` // by SDK input name
+}
+
+type input struct {
+	Kind   string           `json:"kind"`   // list, map or one
+	Fields map[string]input `json:"fields"` // of what is nested in it
 }
 
 type mapping struct {
@@ -118,44 +123,9 @@ func functions(p shim.Provider, entries map[string]entry) map[string]*info.DataS
 // nameLike are the arguments, beside "name", that pulumi_aws fills with "<logical name>-<7 hex>" when they are not given.
 var nameLike = []string{"bucket", "identifier", "cluster_identifier"}
 
-// fields compares the bridge's default name and shape of each top-level argument with the SDK's, and overrides where they differ.
+// fields overrides the names and shapes of a resource's arguments where they differ from the SDK's.
 func fields(schema shim.SchemaMap, e entry) map[string]*info.Schema {
-	out := map[string]*info.Schema{}
-	t, f := true, false
-	schema.Range(func(tfName string, s shim.Schema) bool {
-		if len(e.Inputs) == 0 {
-			return true
-		}
-		matches := func(o *info.Schema) bool {
-			set := map[string]*info.Schema{}
-			if o != nil {
-				set[tfName] = o
-			}
-			kind, ok := e.Inputs[tfbridge.TerraformToPulumiNameV2(tfName, schema, set)]
-			if !ok {
-				return false
-			}
-			collection := s.Type() == shim.TypeList || s.Type() == shim.TypeSet
-			flattened := o != nil && o.MaxItemsOne != nil && *o.MaxItemsOne || (o == nil || o.MaxItemsOne == nil) && s.MaxItems() == 1
-			return !collection || (kind == "list") == !flattened
-		}
-		if matches(nil) {
-			return true
-		}
-		for _, o := range []*info.Schema{{MaxItemsOne: &t}, {MaxItemsOne: &f}} {
-			if matches(o) {
-				out[tfName] = o
-				return true
-			}
-		}
-		for name := range e.Inputs { // same letters, other capitals; or topic for topic_arn
-			letters := strings.ReplaceAll(tfName, "_", "")
-			if strings.EqualFold(name, letters) || s.Required() && name+"arn" == letters {
-				out[tfName] = &info.Schema{Name: name}
-			}
-		}
-		return true
-	})
+	out := shapes(schema, e.Inputs)
 	renameToName(schema, e, out)
 	for _, name := range nameLike {
 		s, ok := schema.GetOk(name)
@@ -164,6 +134,70 @@ func fields(schema shim.SchemaMap, e entry) map[string]*info.Schema {
 		}
 	}
 	return out
+}
+
+// shapes compares the bridge's default name and shape of each argument with the SDK's, and overrides where they differ;
+// so with what is nested in it.
+func shapes(schema shim.SchemaMap, inputs map[string]input) map[string]*info.Schema {
+	out := map[string]*info.Schema{}
+	if len(inputs) == 0 {
+		return out
+	}
+	schema.Range(func(tfName string, s shim.Schema) bool {
+		override := shape(schema, tfName, s, inputs)
+		set := map[string]*info.Schema{}
+		if override != nil {
+			set[tfName] = override
+		}
+		nested, isBlock := s.Elem().(shim.Resource)
+		in, ok := inputs[tfbridge.TerraformToPulumiNameV2(tfName, schema, set)]
+		if ok && isBlock {
+			if inner := shapes(nested.Schema(), in.Fields); len(inner) > 0 {
+				if override == nil {
+					override = &info.Schema{}
+				}
+				override.Elem = &info.Schema{Fields: inner}
+			}
+		}
+		if override != nil {
+			out[tfName] = override
+		}
+		return true
+	})
+	return out
+}
+
+// shape gives the override of one argument, or nil where the bridge's default is what the SDK has.
+func shape(schema shim.SchemaMap, tfName string, s shim.Schema, inputs map[string]input) *info.Schema {
+	t, f := true, false
+	matches := func(o *info.Schema) bool {
+		set := map[string]*info.Schema{}
+		if o != nil {
+			set[tfName] = o
+		}
+		in, ok := inputs[tfbridge.TerraformToPulumiNameV2(tfName, schema, set)]
+		if !ok {
+			return false
+		}
+		collection := s.Type() == shim.TypeList || s.Type() == shim.TypeSet
+		flattened := o != nil && o.MaxItemsOne != nil && *o.MaxItemsOne || (o == nil || o.MaxItemsOne == nil) && s.MaxItems() == 1
+		return !collection || (in.Kind == "list") == !flattened
+	}
+	if matches(nil) {
+		return nil
+	}
+	for _, o := range []*info.Schema{{MaxItemsOne: &t}, {MaxItemsOne: &f}} {
+		if matches(o) {
+			return o
+		}
+	}
+	for name := range inputs { // same letters, other capitals; or topic for topic_arn
+		letters := strings.ReplaceAll(tfName, "_", "")
+		if strings.EqualFold(name, letters) || s.Required() && name+"arn" == letters {
+			return &info.Schema{Name: name}
+		}
+	}
+	return nil
 }
 
 // renameToName finds the one argument like alarm_name that pulumi_aws calls "name", and names it automatically.
