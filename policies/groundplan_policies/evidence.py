@@ -19,7 +19,8 @@ from groundplan_policies.waivers import Waiver
 
 OSCAL_VERSION = "1.1.3"
 NAMESPACE = uuid.UUID("8f0f3b1e-6c53-5d0a-9a0e-3c1f0c6e5b7d")
-OWN = "https://groundplan.dev/ns/oscal"
+OWN = "urn:groundplan:oscal"
+PLAN = "docs/explanation/policies.md"
 TOOLS = ("groundplan-policies", "groundplan-infra", "pulumi", "pulumi-aws")
 
 
@@ -114,7 +115,7 @@ def oscal(evidence: Evidence) -> dict[str, Any]:
             "oscal-version": OSCAL_VERSION,
             "props": [prop(f"version-{tool}", number) for tool, number in versions().items()],
         },
-        "import-ap": {"href": "https://groundplan.dev/controls"},
+        "import-ap": {"href": PLAN},
         "results": [
             {
                 "uuid": identity(f"{seed}:result"),

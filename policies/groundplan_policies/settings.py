@@ -78,7 +78,7 @@ class Parameters(Strict):
         [], description="What the organisation runs for all accounts, and this stack need not have."
     )
     reviewed_types: list[str] = Field(
-        [], description="Resource types that no rule looks at and somebody has looked through, as aws:sqs/queue:Queue."
+        [], description="Resource types that no rule looks at and somebody has looked through, as patterns: aws:sqs/*."
     )
 
 

@@ -254,6 +254,7 @@ MUTATIONS: dict[str, list[Mutation]] = {
     "kms-key-policy-no-public-principal": [statement("kms/key:Key", "policy", {**ALL, "Principal": {"AWS": "*"}})],
     "secret-recovery-window": [setting("secretsmanager/secret:Secret", "recoveryWindowInDays", 0)],
     "secret-customer-key": [dropping("secretsmanager/secret:Secret", "kmsKeyId", unknown=PRESENT)],
+    "secret-rotation": [dropping("secretsmanager/secret:Secret", "tags.Rotation", unknown=PRESENT)],
     "sns-topic-encrypted": [dropping("sns/topic:Topic", "kmsMasterKeyId", unknown=PRESENT)],
     "iam-policy-no-admin": [
         statement("iam/rolePolicy:RolePolicy", "policy", ALL),

@@ -144,6 +144,14 @@ def test_the_older_bucket_type_is_judged_as_the_newer() -> None:
     assert normal_type("aws:wafv2/webAcl:WebAcl") == "aws:wafv2/webAcl:WebAcl"
 
 
+def test_reviewed_types_may_be_patterns() -> None:
+    facts = StackFacts(environment="prod")
+    random = Resource({}, urn="urn::r", type="random:index/randomId:RandomId", name="r")
+    rule = RULES.resource["resource-type-reviewed"]
+    assert list(rule(random, policy_for(facts)))
+    assert not list(rule(random, policy_for(facts, parameters={"reviewed_types": ["random:*"]})))
+
+
 class TestSection:
     """Values that may not be known."""
 

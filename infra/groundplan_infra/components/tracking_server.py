@@ -52,7 +52,7 @@ class TrackingServer(Component):
             description="User, password and session key of the tracking server; it writes them at its first start",
             kms_key_id=args.data_key_arn,
             recovery_window_in_days=30 if context.guarded else 7,
-            tags=self.tags(self.child("admin")),
+            tags=self.tags(self.child("admin"), Rotation="by hand: change it in MLflow and put it here"),
             opts=self.options(stateful=True),
         )
         self.security_group = make_security_group(self, name, network.vpc.id, "The tracking server")

@@ -1,6 +1,7 @@
 """Ownership, place, and what may be lost."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from groundplan_policies.catalogue import CATALOGUE
@@ -124,7 +125,8 @@ def covers(selection: Resource, resource: Resource) -> bool:
 
 @resource_rule("resource-type-reviewed")
 def type_reviewed(resource: Resource, policy: Policy) -> Messages:
-    if resource.is_provider or resource.type in policy.parameters.reviewed_types:
+    reviewed = any(fnmatchcase(resource.type, pattern) for pattern in policy.parameters.reviewed_types)
+    if resource.is_provider or reviewed:
         return
     provider = resource.type.partition(":")[0]
     if provider != "aws":

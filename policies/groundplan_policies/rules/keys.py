@@ -45,10 +45,17 @@ def widen_recovery(secret: Resource, policy: Policy) -> dict[str, Any]:
     return {**secret.values, "recoveryWindowInDays": RECOVERY_DAYS}
 
 
-@related_rule("secret-customer-key")
-def secret_key(secret: Resource, stack: Stack, policy: Policy) -> Messages:
+@resource_rule("secret-customer-key")
+def secret_key(secret: Resource, policy: Policy) -> Messages:
     if not secret.has("kmsKeyId"):
         yield "encrypted by the AWS-managed key, which no policy of the account guards"
+
+
+@related_rule("secret-rotation")
+def secret_rotation(secret: Resource, stack: Stack, policy: Policy) -> Messages:
+    rotations = stack.referring(secret, "secretsmanager/secretRotation:SecretRotation", "secretId")
+    if not rotations and not secret.has("tags.Rotation"):
+        yield "never rotated, and no tag Rotation says how"
 
 
 @resource_rule("sns-topic-encrypted")
