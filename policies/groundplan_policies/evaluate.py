@@ -71,6 +71,10 @@ def judges(control: Control, resource: Resource) -> bool:
     return resource.token in control.types or ("*" in control.types and (resource.is_cloud or resource.is_provider))
 
 
+# What a rule may meet in inputs of a shape that no provider would take.
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
 def examine(control: Control, resource: Resource, stack: Stack, policy: Policy) -> list[Finding]:
     """What a control's rule says of a resource."""
     try:
@@ -80,6 +84,8 @@ def examine(control: Control, resource: Resource, stack: Stack, policy: Policy) 
             messages = list(RULES.related[control.id](resource, stack, policy))
     except UndecidedError as reason:
         return [Finding(control.id, resource.urn, "undecided", f"{reason} is not known")]
+    except UNREADABLE as error:
+        return [Finding(control.id, resource.urn, "undecided", f"its inputs cannot be read: {error}")]
     if not messages:
         return [Finding(control.id, resource.urn, "satisfied")]
     return [Finding(control.id, resource.urn, "violated", message) for message in messages]
@@ -91,6 +97,8 @@ def examine_stack(control: Control, stack: Stack, policy: Policy) -> list[Findin
         messages = list(RULES.stack[control.id](stack, policy))
     except UndecidedError as reason:
         return [Finding(control.id, "", "undecided", f"{reason} is not known")]
+    except UNREADABLE as error:
+        return [Finding(control.id, "", "undecided", f"inputs cannot be read: {error}")]
     return [Finding(control.id, "", "violated", each) for each in messages] or [Finding(control.id, "", "satisfied")]
 
 

@@ -20,7 +20,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 from groundplan_policies.catalogue import CATALOGUE, Control
-from groundplan_policies.evaluate import Finding, evaluate, examine, judges, waived
+from groundplan_policies.evaluate import UNREADABLE, Finding, evaluate, examine, judges, waived
 from groundplan_policies.facts import from_config
 from groundplan_policies.resource import Resource, Stack, UndecidedError, normal_type
 from groundplan_policies.rule import RULES
@@ -164,6 +164,9 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
                 resource = replace(resource, values=RULES.fixes[control.id](resource, self.policy))
             except UndecidedError as reason:
                 response.remediations.add(**head(control.id, control.title), diagnostic=f"{reason} is not known")
+                continue
+            except UNREADABLE as error:
+                response.remediations.add(**head(control.id, control.title), diagnostic=f"cannot be read: {error}")
                 continue
             inputs = json_format.ParseDict(raw(resource.values), struct_pb2.Struct())
             response.remediations.add(**head(control.id, control.title), properties=inputs)

@@ -47,6 +47,14 @@ class Section:
             raise UndecidedError(self.at(path))
         return default if value is None else value
 
+    def number(self, path: str, default: float = 0) -> float:
+        """The number at a path, also one that is written as a text; raises UndecidedError for anything else."""
+        value = self.get(path, default)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise UndecidedError(f"{self.at(path)}, which is no number,") from None
+
     def peek(self, path: str) -> Any:
         """The value at a dotted path, perhaps with unknown values in it; None where there is none."""
         value: Any = self.values
@@ -72,7 +80,7 @@ class Section:
             return []
         if isinstance(value, Mapping):
             return [Section(value, self.at(path))]
-        if any(isinstance(each, Unknown) for each in value):
+        if not isinstance(value, Sequence) or not all(isinstance(each, Mapping) for each in value):
             raise UndecidedError(self.at(path))
         return [Section(each, f"{self.at(path)}[{number}]") for number, each in enumerate(value)]
 
@@ -83,7 +91,7 @@ class Section:
             return text
         try:
             return parsed(text) if text else {}
-        except ValueError:
+        except (TypeError, ValueError):
             raise UndecidedError(f"{self.at(path)}, which is not JSON") from None
 
     def at(self, path: str) -> str:

@@ -1,16 +1,20 @@
 """Rules on single resources: what the real graphs do not contain, and what must not be taken for a violation."""
 
+import copy
 import json
+import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from conftest import judged, policy_for
 
-from conftest import policy_for
 from groundplan_policies.resource import Resource, Section, Stack, UndecidedError, Unknown
 from groundplan_policies.rule import RULES
 from groundplan_policies.rules.containers import is_secret
 from groundplan_policies.rules.machines import vcpus
 from groundplan_policies.settings import StackFacts
+from groundplan_policies.sources import from_graph
 
 POLICY = policy_for(StackFacts(name="x", environment="prod", region="eu-west-1", owner="team"))
 
@@ -177,3 +181,38 @@ class TestSection:
     def test_a_text_that_is_no_json_cannot_be_judged(self) -> None:
         with pytest.raises(UndecidedError, match="text, which is not JSON"):
             self.section.json("text")
+
+
+STRANGE: list[Any] = [None, "", -1, "text", "443", True, [], {}, [{}], [1], {"Statement": "x"}, "[1]", "{", Unknown()]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All places in nested inputs."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [place for key, each in items for place in [(*at, key), *places(each, (*at, key))]]
+
+
+@pytest.mark.parametrize("name", ["prod", "kubernetes", "standalone"])
+def test_inputs_of_any_shape_are_judged_or_undecided(graphs: Any, name: str) -> None:
+    graph, facts = graphs(name)
+    stack, policy, draw = from_graph(graph), policy_for(facts), random.Random(7)
+    for resource in stack.resources:
+        for place in draw.sample(places(resource.values), min(3, len(places(resource.values)))):
+            values = copy.deepcopy(dict(resource.values))
+            inner: Any = values
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = draw.choice(STRANGE)
+            strange = replace(resource, values=values)
+            others = [strange if each is resource else each for each in stack.resources]
+            assert judged(Stack(others), policy).results
+
+
+def test_ports_may_be_written_as_texts() -> None:
+    token = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    open_rule = {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "tcp"}
+    control = "security-group-restricted-ingress"
+    assert found(control, token, {**open_rule, "fromPort": "443", "toPort": "443"}) == []
+    assert found(control, token, {**open_rule, "fromPort": "22", "toPort": "22"}) == ["port 22 open to everyone"]
+    with pytest.raises(UndecidedError, match="fromPort, which is no number"):
+        found(control, token, {**open_rule, "fromPort": "ssh"})

@@ -22,7 +22,7 @@ def wanted_days(policy: Policy) -> int:
 
 @resource_rule("log-group-retention")
 def log_retention(group: Resource, policy: Policy) -> Messages:
-    days, wanted = group.get("retentionInDays", 0), wanted_days(policy)
+    days, wanted = group.number("retentionInDays"), wanted_days(policy)
     if not days and policy.environment != "local":
         yield "kept for ever: nobody decided for how long"
     elif 0 < days < wanted:
@@ -31,7 +31,7 @@ def log_retention(group: Resource, policy: Policy) -> Messages:
 
 @fix("log-group-retention")
 def keep_logs(group: Resource, policy: Policy) -> dict[str, Any]:
-    days = max(group.get("retentionInDays", 0), wanted_days(policy))
+    days = max(group.number("retentionInDays"), wanted_days(policy))
     return {**group.values, "retentionInDays": next(each for each in RETENTIONS if each >= min(days, RETENTIONS[-1]))}
 
 

@@ -33,7 +33,7 @@ def close(database: Resource, policy: Policy) -> dict[str, Any]:
 
 @resource_rule("rds-backup-retention")
 def backup_retention(database: Resource, policy: Policy) -> Messages:
-    wanted, kept = policy.days(policy.parameters.backup_days), database.get("backupRetentionPeriod", 0)
+    wanted, kept = policy.days(policy.parameters.backup_days), database.number("backupRetentionPeriod")
     if kept < wanted:
         yield f"backups are kept for {kept:g} days, not {wanted}"
     if policy.guarded and database.get("skipFinalSnapshot", False) is True:
@@ -42,7 +42,7 @@ def backup_retention(database: Resource, policy: Policy) -> Messages:
 
 @fix("rds-backup-retention")
 def keep_backups(database: Resource, policy: Policy) -> dict[str, Any]:
-    wanted = max(policy.days(policy.parameters.backup_days), database.get("backupRetentionPeriod", 0))
+    wanted = max(policy.days(policy.parameters.backup_days), database.number("backupRetentionPeriod"))
     name = database.values.get("finalSnapshotIdentifier") or f"{database.name}-final"
     last = {"skipFinalSnapshot": False, "finalSnapshotIdentifier": name} if policy.guarded else {}
     return {**database.values, "backupRetentionPeriod": wanted, **last}

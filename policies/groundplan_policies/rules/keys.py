@@ -15,14 +15,14 @@ def rotation(key: Resource, policy: Policy) -> Messages:
     symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
     if symmetric and key.get("enableKeyRotation", False) is not True:
         yield "never rotated"
-    days, wanted = key.get("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days)
+    days, wanted = key.number("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days)
     if days < wanted:
         yield f"deleted after {days:g} days, with all that it encrypts; at least {wanted}"
 
 
 @fix("kms-key-rotation")
 def rotate(key: Resource, policy: Policy) -> dict[str, Any]:
-    days = max(key.get("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days))
+    days = max(key.number("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days))
     symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
     return {**key.values, "deletionWindowInDays": days, **({"enableKeyRotation": True} if symmetric else {})}
 
@@ -35,7 +35,7 @@ def key_not_public(key: Resource, policy: Policy) -> Messages:
 
 @resource_rule("secret-recovery-window")
 def recovery_window(secret: Resource, policy: Policy) -> Messages:
-    days = secret.get("recoveryWindowInDays", 30)
+    days = secret.number("recoveryWindowInDays", 30)
     if policy.guarded and days < RECOVERY_DAYS:
         yield f"gone {days:g} days after it is deleted; at least {RECOVERY_DAYS}"
 

@@ -22,7 +22,7 @@ def imdsv2_required(machine: Resource, policy: Policy) -> Messages:
         return
     if machine.get("metadataOptions.httpTokens", "optional") != "required":
         yield "IMDSv1 answers: a forged request in a service can read the machine's credentials"
-    hops = machine.get("metadataOptions.httpPutResponseHopLimit", 1)
+    hops = machine.number("metadataOptions.httpPutResponseHopLimit", 1)
     if hops > MAX_HOPS:
         yield f"credentials travel {hops:g} hops; at most {MAX_HOPS}"
 
@@ -30,7 +30,7 @@ def imdsv2_required(machine: Resource, policy: Policy) -> Messages:
 @fix("ec2-imdsv2-required")
 def require_imdsv2(machine: Resource, policy: Policy) -> dict[str, Any]:
     given: Mapping[str, Any] = machine.values.get("metadataOptions") or {}
-    hops = min(given.get("httpPutResponseHopLimit", 1), MAX_HOPS)
+    hops = min(machine.number("metadataOptions.httpPutResponseHopLimit", 1), MAX_HOPS)
     options = {"httpEndpoint": "enabled", **given, "httpTokens": "required", "httpPutResponseHopLimit": hops}
     return {**machine.values, "metadataOptions": options}
 
@@ -92,8 +92,8 @@ def gpu_vcpus(resource: Resource) -> float:
     if not gpus:
         return 0
     if resource.token == BATCH:
-        return float(resource.get("computeResources.maxVcpus", 0))
-    return float(resource.get("scalingConfig.maxSize", 0)) * max(vcpus(each) for each in gpus)
+        return resource.number("computeResources.maxVcpus")
+    return resource.number("scalingConfig.maxSize") * max(vcpus(each) for each in gpus)
 
 
 def vcpus(machine: str) -> int:
@@ -123,9 +123,9 @@ def trains(resource: Resource) -> bool:
 
 @resource_rule("scale-to-zero")
 def scale_to_zero(resource: Resource, policy: Policy) -> Messages:
-    least = resource.get("computeResources.minVcpus", 0)
+    least = resource.number("computeResources.minVcpus")
     if resource.token == NODES and resource.has("taints"):
-        least = resource.get("scalingConfig.minSize", 0)
+        least = resource.number("scalingConfig.minSize")
     if least > 0:
         yield f"keeps {least:g} running when there is no job"
 

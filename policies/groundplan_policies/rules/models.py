@@ -82,7 +82,7 @@ def wanted_retention(policy: Policy) -> int:
 def retention_days(lock: Resource) -> float:
     """For how many days an object-lock configuration keeps objects."""
     rule = "rule.defaultRetention"
-    return float(lock.get(f"{rule}.days", 0) or DAYS_A_YEAR * lock.get(f"{rule}.years", 0))
+    return lock.number(f"{rule}.days") or DAYS_A_YEAR * lock.number(f"{rule}.years")
 
 
 @stack_rule("model-registry-present")

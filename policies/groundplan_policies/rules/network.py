@@ -27,7 +27,7 @@ def ingress_rules(resource: Resource) -> Iterator[Section]:
 @resource_rule("security-group-restricted-ingress")
 def restricted_ingress(group: Resource, policy: Policy) -> Messages:
     for rule in ingress_rules(group):
-        first, last = rule.get("fromPort", -1), rule.get("toPort", -1)
+        first, last = rule.number("fromPort", -1), rule.number("toPort", -1)
         one_port = first == last and first in policy.parameters.public_ports
         if open_to_everyone(rule) and not one_port:
             ports = "all ports" if rule.get("ipProtocol", rule.get("protocol")) in ("-1", "all") else f"port {first:g}"
