@@ -9,8 +9,8 @@ import yaml
 
 from ..settings import Settings
 
-# What the pipeline itself writes; a change of these does not make the code dirty.
-WRITTEN = ("dvc.lock", "reports", "governance/audit.jsonl")
+# What the pipeline itself writes, and the cloud, are no part of the model's code.
+APART = ("dvc.lock", "reports", "governance/audit.jsonl", "infra")
 
 
 def git(*arguments: str) -> str | None:
@@ -23,8 +23,8 @@ def git(*arguments: str) -> str | None:
 
 
 def is_dirty() -> bool | None:
-    """Whether any file of this project but those the pipeline writes differs from the last commit; None without git."""
-    status = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in WRITTEN))
+    """Whether any file of this project but those in APART differs from the last commit; None without git."""
+    status = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in APART))
     return None if status is None else bool(status)
 
 
