@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from groundplan_infra.engine import emulator
 from groundplan_infra.engine.aws_plugin import find_plugin
 from groundplan_infra.engine.cli import find_cli

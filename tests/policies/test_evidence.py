@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import INFRA, TODAY, judged, policy_for, standing
 from trestle.oscal.assessment_results import Model
 
+from conftest import INFRA, TODAY, judged, policy_for, standing
 from groundplan_policies.__main__ import write_evidence
 from groundplan_policies.catalogue import CATALOGUE
 from groundplan_policies.evidence import Evidence, EvidenceError, changes, oscal, read_last
@@ -260,7 +260,6 @@ def test_a_source_that_is_none_is_one_line(text: str) -> None:
 
 def test_infra_and_policies_read_the_same_secret_text() -> None:
     from groundplan_infra.graph import SECRET
-
     from groundplan_policies.sources import SECRET_TEXT
 
     assert SECRET == SECRET_TEXT

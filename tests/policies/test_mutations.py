@@ -4,14 +4,14 @@ import copy
 from typing import Any
 
 import pytest
-from conftest import infrastructure, judged, policy_for, standing
-from mutations import MUTATIONS, Mutation, unknown_at
 
+from conftest import infrastructure, judged, policy_for, standing
 from groundplan_policies.catalogue import CATALOGUE
 from groundplan_policies.evaluate import judges
 from groundplan_policies.resource import Stack
 from groundplan_policies.rule import RULES
 from groundplan_policies.sources import SECRET_TEXT, from_graph
+from mutations import MUTATIONS, Mutation, unknown_at
 
 CASES = [(control, number) for control, cases in MUTATIONS.items() for number in range(len(cases))]
 

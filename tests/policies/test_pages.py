@@ -1,7 +1,6 @@
 """The reference pages are current, and say what is so."""
 
 from conftest import INFRA
-
 from groundplan_policies.catalogue import CATALOGUE
 from groundplan_policies.pages import control_page, pages
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import judged, policy_for
 
+from conftest import judged, policy_for
 from groundplan_policies.resource import Resource, Section, Stack, UndecidedError, Unknown
 from groundplan_policies.rule import RULES
 from groundplan_policies.rules.containers import is_secret

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TODAY, judged, policy_for, standing
 
+from conftest import TODAY, judged, policy_for, standing
 from groundplan_policies.facts import from_config, from_file
 from groundplan_policies.settings import SettingsError, StackFacts, loosened, read_policy_file
 from groundplan_policies.waivers import read_waivers
