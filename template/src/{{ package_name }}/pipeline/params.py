@@ -66,6 +66,14 @@ class Tune(msgspec.Struct, forbid_unknown_fields=True):
     folds: Annotated[int, msgspec.Meta(ge=2)]
 
 
+class Monitor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """From where on a change of what the service sees counts as drift; `min_rows` are needed to judge at all."""
+
+    psi: Annotated[float, msgspec.Meta(gt=0)] = 0.2
+    p_value: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    min_rows: Annotated[int, msgspec.Meta(gt=0)] = 100
+
+
 class Params(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -76,6 +84,7 @@ class Params(msgspec.Struct, forbid_unknown_fields=True):
     export: Export
     gate: Gate
     tune: Tune
+    monitor: Monitor = Monitor()
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

@@ -18,6 +18,7 @@ TRAINING = REPORTS / "training.json"
 METRICS = REPORTS / "metrics.json"
 SLICES = REPORTS / "slices.json"
 PLOTS = REPORTS / "plots"
+MONITORING = REPORTS / "monitoring.json"
 REGISTERED = REPORTS / "registered.json"
 AUDIT_LOG = Path("governance/audit.jsonl")
 LOCK = Path("dvc.lock")

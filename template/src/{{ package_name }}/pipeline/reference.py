@@ -3,39 +3,51 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ..encoding import encoded_features
 from ..schema import Schema
+from .frame import encode_frame
 
-BINS = 10
+PERCENTILES = np.linspace(0, 1, 101)
 
 
 def reference_statistics(frame: pd.DataFrame, schema: Schema, predicted: list[Any]) -> dict[str, Any]:
     """Counts and shares of each feature of a typed table, and of the predictions on it."""
-    return {
-        "rows": len(frame),
-        "features": {
-            name: describe(frame[name], numeric=column.type in ("number", "integer"))
-            for name, column in schema.features.items()
-        },
-        "prediction": describe(pd.Series(predicted), numeric=not schema.classes),
-    }
+    encoded = encode_frame(frame, schema)
+    positions = {feature.name: position for position, feature in enumerate(encoded_features(schema))}
+    features = {}
+    for name, column in schema.features.items():
+        if column.type in ("number", "integer", "date"):
+            position = positions[f"{name}.days" if column.type == "date" else name]
+            features[name] = describe_numbers(encoded[:, position].astype(np.float64))
+        else:
+            features[name] = describe_values(frame[name])
+    prediction = describe_values(pd.Series(predicted)) if schema.classes else describe_numbers(np.asarray(predicted))
+    return {"rows": len(frame), "features": features, "prediction": prediction}
 
 
-def describe(values: pd.Series, *, numeric: bool) -> dict[str, Any]:
-    """Share missing; for numbers mean, spread and a histogram over deciles, for the rest the count of each value."""
-    present = values.dropna()
-    summary: dict[str, Any] = {"missing": round(1 - len(present) / len(values), 9)}
-    if numeric:
-        numbers = present.to_numpy(dtype=np.float64)
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1)))
-        counts, _ = np.histogram(numbers, bins=edges) if len(edges) > 1 else (np.array([len(numbers)]), edges)
-        return summary | {
-            "mean": float(numbers.mean()),
-            "std": float(numbers.std()),
-            "edges": edges.tolist(),
-            "counts": counts.tolist(),
-        }
+def describe_numbers(values: npt.NDArray[Any]) -> dict[str, Any]:
+    """Share missing, mean, spread, and the distribution function at the percentiles: share of rows at or below."""
+    present = np.sort(values[~np.isnan(values)])
+    summary: dict[str, Any] = {"rows": len(values), "missing": round(1 - len(present) / len(values), 9)}
+    if not len(present):
+        return summary | {"mean": 0.0, "std": 0.0, "points": [], "below": []}
+    points = np.unique(np.quantile(present, PERCENTILES))
+    # One point below all that was seen, so that smaller values can be told.
+    points = np.append(np.nextafter(np.float32(points[0]), np.float32(-np.inf)).astype(np.float64), points)
+    below = np.searchsorted(present, points, side="right") / len(present)
     return summary | {
-        "counts": {str(value): int(count) for value, count in present.value_counts().sort_index().items()}
+        "mean": float(present.mean()),
+        "std": float(present.std()),
+        "points": points.tolist(),
+        "below": below.tolist(),
     }
+
+
+def describe_values(values: pd.Series) -> dict[str, Any]:
+    """Share missing, and the count of each value."""
+    present = values.dropna()
+    counts = {str(value): int(count) for value, count in present.value_counts().sort_index().items()}
+    return {"rows": len(values), "missing": round(1 - len(present) / len(values), 9), "counts": counts}

@@ -1,0 +1,1 @@
+"""What the service sees and how well it does: drift, labels, performance."""
