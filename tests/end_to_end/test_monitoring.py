@@ -41,7 +41,8 @@ def test_a_repository_watches_what_it_serves(renders: PristineRenders, tmp_path:
     assert "0 of 31 columns drifted" in make(project, "monitor").stdout
 
     lines = [f"{each['id']},{each['prediction']}" for each in answers[:100]]
-    (project / "labels.csv").write_text("\n".join(["id,label", *lines, f"unknown,{answers[0]['prediction']}"]) + "\n", encoding="utf-8")
+    unknown = f"unknown,{answers[0]['prediction']}"
+    (project / "labels.csv").write_text("\n".join(["id,label", *lines, unknown]) + "\n", encoding="utf-8")
     labelled = make(project, "labels", "SOURCE=labels.csv").stdout
     assert "101 rows, 100 new labels" in labelled
     assert "1 are of predictions that the log does not have" in labelled

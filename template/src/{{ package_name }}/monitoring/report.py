@@ -60,11 +60,17 @@ def bars(reference: dict[str, Any], now: ValueTally) -> str:
             (("before", before.get(value, 0) / total_before), ("now", now.counts.get(value, 0) / total_now))
         ):
             height = share * HEIGHT
-            drawn.append(
-                f'<rect class="{kind}" x="{left + offset * width:.1f}" y="{HEIGHT - height:.1f}" '
-                f'width="{width:.1f}" height="{height:.1f}"><title>{escape(value)}: {share:.1%} {kind}</title></rect>'
+            place = (
+                f'x="{left + offset * width:.1f}" y="{HEIGHT - height:.1f}" width="{width:.1f}" height="{height:.1f}"'
             )
+            title = f"<title>{escape(value)}: {percent(share)} {kind}</title>"
+            drawn.append(f'<rect class="{kind}" {place}>{title}</rect>')
     return picture("".join(drawn), "share of each value")
+
+
+def percent(share: float) -> str:
+    """A share in words."""
+    return format(share, ".1%")
 
 
 def picture(content: str, label: str) -> str:
@@ -82,7 +88,7 @@ def row(finding: Finding) -> str:
         f'<td class="{"drifted" if drift.drifted else ""}">{verdict}<br><small>{escape(drift.reason)}</small></td>',
         f'<td class="number">{drift.psi:.3f}</td>',
         f'<td class="number">{drift.statistic:.3f}<br><small>{drift.test}, p {drift.p_value:.2g}</small></td>',
-        f'<td class="number">{drift.missing_before:.1%} → {drift.missing_now:.1%}</td>',
+        f'<td class="number">{percent(drift.missing_before)} → {percent(drift.missing_now)}</td>',
         f"<td>{drawn}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"

@@ -71,9 +71,9 @@ def predictions_sql(files: list[Path], schema: Schema) -> str:
         "rows": f"{row}[]",
         "predictions": f"STRUCT(id VARCHAR, {answer})[]",
     }
-    spelled = ", ".join(f"{name}: {literal(kind)}" for name, kind in columns.items())
+    spelled = "{" + ", ".join(f"{name}: {literal(kind)}" for name, kind in columns.items()) + "}"
     listed = ", ".join(literal(str(file)) for file in files)
-    source = f"read_json([{listed}], format='newline_delimited', ignore_errors=true, columns={{{spelled}}})"
+    source = f"read_json([{listed}], format='newline_delimited', ignore_errors=true, columns={spelled})"
     unnested = f"SELECT time, model_version, unnest(rows) AS r, unnest(predictions) AS p FROM {source}"
     names = ", ".join(f"{expression} AS {quoted(f'f{position}')}" for position, expression in enumerate(features))
     shares = "p.probabilities" if schema.classes else "NULL"
