@@ -14,7 +14,11 @@ from harness import NAME, PristineRenders, TemplateRepository, commit_all
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
 GOES_ON = {"serve", "mlflow"}
-ELSEWHERE = {"image": "tests/end_to_end/test_containers.py"}
+ELSEWHERE = {
+    "image": "tests/end_to_end/test_containers.py",
+    "labels": "tests/end_to_end/test_monitoring.py",
+    "monitor": "tests/end_to_end/test_monitoring.py",
+}
 UPDATE = "uvx copier@9.19.1 update"
 
 

@@ -48,7 +48,7 @@ def test_a_repository_watches_what_it_serves(renders: PristineRenders, tmp_path:
     assert "1 are of predictions that the log does not have" in labelled
 
     with serving(project) as url:
-        send(url, [{**row, SHIFTED: row[SHIFTED] * 1.5} for row in rows * 2])
+        send(url, [{**row, SHIFTED: row[SHIFTED] * 1.3} for row in rows * 2])
     done = make(project, "monitor", check=False)
     assert done.returncode != 0
     report = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
