@@ -1,6 +1,6 @@
 """How long the pack takes over the real graph of prod, in process: all rules, and a whole evaluation.
 
-Run with `make bench`; what it adds to a preview is measured by hand beside it, in the same results file.
+Run with `make bench`. What the pack adds to a preview stands in docs/explanation/measurements.md.
 """
 
 import datetime

@@ -96,10 +96,7 @@ def main() -> int:
         print(summary(evidence))
         if arguments.task == "evidence":
             print(f"wrote {', '.join(str(each) for each in write_evidence(evidence, arguments.out))}")
-    except (SettingsError, SourceError, EvidenceError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
+    except (SettingsError, SourceError, EvidenceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0 if evidence.passed else 1

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 FILE = Path(__file__).with_name("catalogue.yaml")
 Level = Literal["advisory", "prod", "guarded", "always"]
 ProfileName = Literal["baseline", "regulated", "eu-ai-act"]
-PROFILES: tuple[ProfileName, ...] = ("baseline", "regulated", "eu-ai-act")
+# From the least to the most strict.
+PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 Severity = Literal["low", "medium", "high", "critical"]
 
 

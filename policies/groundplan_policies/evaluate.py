@@ -1,20 +1,21 @@
 """Runs the rules on a stack, and says for each control how it stands."""
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import groundplan_policies.rules  # noqa: F401 (registers the rules)
 from groundplan_policies.catalogue import CATALOGUE, Control
 from groundplan_policies.resource import Resource, Stack, UndecidedError
-from groundplan_policies.rule import RULES
+from groundplan_policies.rule import RULES, Messages
 from groundplan_policies.settings import Policy, Setting
 from groundplan_policies.waivers import Waiver
 
 Status = Literal["satisfied", "violated", "undecided", "waived", "not-applicable", "disabled"]
 # The worst comes first: it is how a control as a whole stands.
-ORDER: tuple[Status, ...] = ("violated", "undecided", "waived", "satisfied", "not-applicable", "disabled")
+ORDER: tuple[Status, ...] = ("violated", "undecided", "waived", "satisfied", "not-applicable")
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,14 @@ class Result:
 
     control: Control
     level: Setting
-    status: Status
     findings: list[Finding]
+
+    @cached_property
+    def status(self) -> Status:
+        """The worst that was found; a control that is switched off, or that is about nothing here, says so."""
+        found = {finding.status for finding in self.findings}
+        nothing: Status = "disabled" if self.level == "disabled" else "not-applicable"
+        return next((status for status in ORDER if status in found), nothing)
 
     @property
     def blocks(self) -> bool:
@@ -61,11 +68,6 @@ class Evaluation:
         return not self.waiver_problems and not any(result.blocks for result in self.results)
 
 
-def subjects(control: Control, stack: Stack) -> list[Resource]:
-    """The resources that a control's rule is asked about."""
-    return [each for each in stack.resources if judges(control, each)]
-
-
 def judges(control: Control, resource: Resource) -> bool:
     """Whether a control is about a resource."""
     return resource.token in control.types or ("*" in control.types and (resource.is_cloud or resource.is_provider))
@@ -77,29 +79,20 @@ UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 def examine(control: Control, resource: Resource, stack: Stack, policy: Policy) -> list[Finding]:
     """What a control's rule says of a resource."""
-    try:
-        if control.id in RULES.resource:
-            messages = list(RULES.resource[control.id](resource, policy))
-        else:
-            messages = list(RULES.related[control.id](resource, stack, policy))
-    except UndecidedError as reason:
-        return [Finding(control.id, resource.urn, "undecided", f"{reason} is not known")]
-    except UNREADABLE as error:
-        return [Finding(control.id, resource.urn, "undecided", f"its inputs cannot be read: {error}")]
-    if not messages:
-        return [Finding(control.id, resource.urn, "satisfied")]
-    return [Finding(control.id, resource.urn, "violated", message) for message in messages]
+    if control.id in RULES.resource:
+        return findings_from(control, resource.urn, lambda: RULES.resource[control.id](resource, policy))
+    return findings_from(control, resource.urn, lambda: RULES.related[control.id](resource, stack, policy))
 
 
-def examine_stack(control: Control, stack: Stack, policy: Policy) -> list[Finding]:
-    """What a control's rule says of the stack as a whole."""
+def findings_from(control: Control, urn: str, rule: Callable[[], Messages]) -> list[Finding]:
+    """Run a rule: a finding for each message, one where there is none, and one where it cannot be decided."""
     try:
-        messages = list(RULES.stack[control.id](stack, policy))
+        violated = [Finding(control.id, urn, "violated", message) for message in rule()]
     except UndecidedError as reason:
-        return [Finding(control.id, "", "undecided", f"{reason} is not known")]
+        return [Finding(control.id, urn, "undecided", f"{reason} is not known")]
     except UNREADABLE as error:
-        return [Finding(control.id, "", "undecided", f"inputs cannot be read: {error}")]
-    return [Finding(control.id, "", "violated", each) for each in messages] or [Finding(control.id, "", "satisfied")]
+        return [Finding(control.id, urn, "undecided", f"its inputs cannot be read: {error}")]
+    return violated or [Finding(control.id, urn, "satisfied")]
 
 
 def waived(finding: Finding, waivers: Iterable[Waiver], today: datetime.date) -> Finding:
@@ -114,30 +107,22 @@ def waived(finding: Finding, waivers: Iterable[Waiver], today: datetime.date) ->
 def findings_of(control: Control, stack: Stack, policy: Policy) -> Iterator[Finding]:
     """All that a control's rule says of a stack."""
     if control.id in RULES.stack:
-        yield from examine_stack(control, stack, policy)
+        yield from findings_from(control, "", lambda: RULES.stack[control.id](stack, policy))
         return
-    for resource in subjects(control, stack):
-        yield from examine(control, resource, stack, policy)
-
-
-def worst(findings: Iterable[Finding]) -> Status:
-    """How a control as a whole stands."""
-    found = {finding.status for finding in findings}
-    return next((status for status in ORDER if status in found), "not-applicable")
+    for resource in stack.resources:
+        if judges(control, resource):
+            yield from examine(control, resource, stack, policy)
 
 
 def evaluate(stack: Stack, policy: Policy, waivers: list[Waiver], today: datetime.date) -> Evaluation:
     """Run all rules on a stack. Waivers that have expired, or that match nothing, are problems of their own."""
     results = []
     for control in CATALOGUE.controls:
-        level = policy.level(control.id)
         if control.scope == "repository":
             continue
-        if level == "disabled":
-            results.append(Result(control, level, "disabled", []))
-            continue
-        findings = [waived(each, waivers, today) for each in findings_of(control, stack, policy)]
-        results.append(Result(control, level, worst(findings), findings))
+        level = policy.level(control.id)
+        found = [] if level == "disabled" else findings_of(control, stack, policy)
+        results.append(Result(control, level, [waived(each, waivers, today) for each in found]))
     return Evaluation(results, waiver_problems(waivers, results, today))
 
 

@@ -6,6 +6,7 @@ The JSON follows NIST's OSCAL 1.1.3, model assessment-results.
 import datetime
 import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -58,10 +59,7 @@ class Evidence:
 
     def counted(self) -> dict[Status, int]:
         """How many controls stand how."""
-        counts: dict[Status, int] = {}
-        for result in self.results:
-            counts[result.status] = counts.get(result.status, 0) + 1
-        return counts
+        return Counter(result.status for result in self.results)
 
     def by_framework(self) -> dict[str, list[tuple[str, bool, Result]]]:
         """For each framework: its ids, whether the mapping is verified, and the control that stands for it."""

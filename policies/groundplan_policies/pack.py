@@ -55,7 +55,6 @@ def resource_of(message: Any) -> Resource:
         urn=message.urn,
         type=normal_type(message.type),
         name=message.name,
-        parent=getattr(message, "parent", "") or message.options.parent,
         protect=message.options.protect,
         custom=message.HasField("provider") or message.type.startswith("pulumi:providers:"),
         dependencies={key: list(each.urns) for key, each in dependencies.items()},
@@ -76,7 +75,6 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         self.remediated: set[str] = set()
         self.told: dict[str, int] = {}
         self.take(StackFacts())
-
         # What programs asked for, by URN; the engine shows a whole stack with what providers made of it.
         self.inputs: dict[str, Mapping[str, Any]] = {}
 

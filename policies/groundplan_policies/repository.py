@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from groundplan_policies.catalogue import CATALOGUE
-from groundplan_policies.evaluate import Finding, Result, worst
+from groundplan_policies.evaluate import Finding, Result
 from groundplan_policies.settings import Policy
 
 AUDIT_LOG = Path("governance/audit.jsonl")
@@ -140,6 +140,5 @@ def evaluate_repository(folder: Path, policy: Policy) -> list[Result]:
     results = []
     for control in CATALOGUE.controls:
         if control.scope == "repository":
-            findings = findings_of(control.id, folder)
-            results.append(Result(control, policy.level(control.id), worst(findings), findings))
+            results.append(Result(control, policy.level(control.id), findings_of(control.id, folder)))
     return results

@@ -106,7 +106,6 @@ class Resource(Section):
     urn: str = ""
     type: str = ""
     name: str = ""
-    parent: str = ""
     protect: bool = False
     # A component has children instead of a thing in a cloud.
     custom: bool = True
@@ -149,11 +148,6 @@ class Stack:
         for resource in self.resources:
             types.setdefault(resource.token, []).append(resource)
         return types
-
-    @cached_property
-    def by_urn(self) -> dict[str, Resource]:
-        """The resources by URN."""
-        return {each.urn: each for each in self.resources}
 
     def of(self, *tokens: str) -> list[Resource]:
         """The resources of some types, as `s3/bucket:Bucket`."""

@@ -3,23 +3,17 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from groundplan_policies.catalogue import CATALOGUE, Level, ProfileName
+from groundplan_policies.catalogue import CATALOGUE, PROFILES, Level, ProfileName
 
 Model = TypeVar("Model", bound=BaseModel)
-ENVIRONMENTS = ("local", "dev", "staging", "prod")
 EnvironmentName = Literal["local", "dev", "staging", "prod"]
+ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
 Setting = Literal["advisory", "mandatory", "disabled"]
-# How strict a profile is beyond another: data and rules of law choose at least this one.
-STRICTER: dict[ProfileName, set[ProfileName]] = {
-    "baseline": set(),
-    "regulated": {"baseline"},
-    "eu-ai-act": {"baseline", "regulated"},
-}
 
 
 class SettingsError(Exception):
@@ -158,8 +152,10 @@ class Policy(Strict):
 
     def level(self, control: str) -> Setting:
         """How a violation of a control counts here."""
-        if control in self.levels:
-            return self.levels[control]
+        return self.levels.get(control) or self.catalogue_level(control)
+
+    def catalogue_level(self, control: str) -> Setting:
+        """How it counts by the catalogue, whatever policy.yaml says."""
         return setting(CATALOGUE.by_id[control].level_in(self.profile), self.environment)
 
 
@@ -192,11 +188,11 @@ def loosened(policy: Policy) -> list[str]:
     lines = [
         f"{control} is {level}, not mandatory"
         for control, level in sorted(policy.levels.items())
-        if level != "mandatory"
-        and setting(CATALOGUE.by_id[control].level_in(policy.profile), policy.environment) == "mandatory"
+        if level != "mandatory" and policy.catalogue_level(control) == "mandatory"
     ]
-    if asked_for(policy.stack) not in {policy.profile, *STRICTER[policy.profile]}:
-        lines.insert(0, f"profile {policy.profile}, though the stack asks for {asked_for(policy.stack)}")
+    asked = asked_for(policy.stack)
+    if PROFILES.index(policy.profile) < PROFILES.index(asked):
+        lines.insert(0, f"profile {policy.profile}, though the stack asks for {asked}")
     return lines
 
 

@@ -10,10 +10,14 @@ from groundplan_policies.settings import Policy
 RECOVERY_DAYS = 7
 
 
+def can_rotate(key: Resource) -> bool:
+    """Whether KMS can rotate a key: a symmetric one."""
+    return str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
+
+
 @resource_rule("kms-key-rotation")
 def rotation(key: Resource, policy: Policy) -> Messages:
-    symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
-    if symmetric and key.get("enableKeyRotation", False) is not True:
+    if can_rotate(key) and key.get("enableKeyRotation", False) is not True:
         yield "never rotated"
     days, wanted = key.number("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days)
     if days < wanted:
@@ -23,8 +27,7 @@ def rotation(key: Resource, policy: Policy) -> Messages:
 @fix("kms-key-rotation")
 def rotate(key: Resource, policy: Policy) -> dict[str, Any]:
     days = max(key.number("deletionWindowInDays", 30), policy.days(policy.parameters.key_deletion_days))
-    symmetric = str(key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
-    return {**key.values, "deletionWindowInDays": days, **({"enableKeyRotation": True} if symmetric else {})}
+    return {**key.values, "deletionWindowInDays": days, **({"enableKeyRotation": True} if can_rotate(key) else {})}
 
 
 @resource_rule("kms-key-policy-no-public-principal")

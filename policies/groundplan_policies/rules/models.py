@@ -69,14 +69,10 @@ def registry_lock(bucket: Resource, stack: Stack, policy: Policy) -> Messages:
         yield "a released model can be overwritten or deleted; object lock is set when a bucket is made"
         return
     locks = stack.referring(bucket, LOCK, "bucket")
-    kept, wanted = max((retention_days(lock) for lock in locks), default=0), wanted_retention(policy)
+    kept = max((retention_days(lock) for lock in locks), default=0)
+    wanted = policy.days(policy.parameters.model_retention_days)
     if kept < wanted:
         yield f"released models are locked for {kept:g} days, not {wanted}"
-
-
-def wanted_retention(policy: Policy) -> int:
-    """For how many days released models must be locked here."""
-    return policy.days(policy.parameters.model_retention_days)
 
 
 def retention_days(lock: Resource) -> float:
