@@ -35,7 +35,8 @@ from groundplan_infra.sections import (
 )
 
 NAMESPACE = "groundplan"
-AI_ACT_LOG_DAYS, AI_ACT_ARTICLES = 180, "(articles 19 and 26: six months)"
+AI_ACT_LOG_DAYS = 180
+AI_ACT_LOGS = f"must be at least {AI_ACT_LOG_DAYS} under eu-ai-act (articles 19 and 26: six months)"
 # Regions of the standard partition, as AWS lists them; a short code stands in the names of resources.
 REGIONS = {
     "af-south-1": "afs1",
@@ -162,7 +163,7 @@ class ProjectConfig(StackConfig):
         if self.platform == "shared" and not self.platform_stack:
             raise ValueError("platform_stack is missing; a shared platform needs the name of its stack")
         if self.platform == "shared" and self.regulation == "eu-ai-act" and self.log_days < AI_ACT_LOG_DAYS:
-            raise ValueError(f"log_days must be at least {AI_ACT_LOG_DAYS} under eu-ai-act {AI_ACT_ARTICLES}")
+            raise ValueError(f"log_days {AI_ACT_LOGS}")
         if self.platform == "shared" and self.standalone:
             raise ValueError("standalone has keys, but the platform is shared; set them there")
         if self.platform == "standalone" and self.service and self.platform_config().serving.kind != "ecs":
@@ -201,8 +202,7 @@ def check_platform(config: PlatformConfig) -> None:
     ):
         problems.append("compute.kind eks needs network.nat, its nodes have no public address")
     if config.regulation == "eu-ai-act" and config.observability.log_days < AI_ACT_LOG_DAYS:
-        least = f"at least {AI_ACT_LOG_DAYS} under eu-ai-act {AI_ACT_ARTICLES}"
-        problems.append(f"observability.log_days must be {least}")
+        problems.append(f"observability.log_days {AI_ACT_LOGS}")
     if config.data_classification == "restricted" and not config.audit.data_events and config.audit.owner == "platform":
         problems.append("audit.data_events must be true for restricted data")
     if config.backup.restore_test and not config.backup.enabled:

@@ -50,10 +50,7 @@ NAMES = {
 
 # Rules of a web ACL nest without end.
 MAX_DEPTH = 4
-ARGS = re.compile(r"\nclass \w+Args:\n(?P<body>.*?)(?=\n(?:@pulumi\.input_type|class )|\Z)", re.S)
-NESTED = re.compile(
-    r"\nclass (?P<name>\w+Args):\n(?P<body>.*?)(?=\n(?:@pulumi\.input_type|class |if not MYPY)|\Z)", re.S
-)
+ARGS = re.compile(r"\nclass (?P<name>\w+Args):\n(?P<body>.*?)(?=\n(?:@pulumi\.input_type|class )|\Z)", re.S)
 PROPERTY = re.compile(
     r"@_builtins\.property\n    @pulumi\.getter(?:\(name=\"(\w+)\"\))?\n    def (\w+)\(self\) -> (.*?):\n"
 )
@@ -104,7 +101,7 @@ def nested_types(path: Path) -> dict[str, str]:
     """The text of each class of nested inputs in a module."""
     if not path.exists():
         return {}
-    return {found["name"]: found["body"] for found in NESTED.finditer(path.read_text())}
+    return {found["name"]: found["body"] for found in ARGS.finditer(path.read_text())}
 
 
 def properties(body: str, nested: dict[str, str], depth: int) -> dict[str, dict[str, Any]]:
