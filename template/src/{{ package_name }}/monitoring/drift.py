@@ -26,6 +26,10 @@ class NumberTally(msgspec.Struct):
     counts: list[int]
     missing: int = 0
 
+    def below(self) -> Counts:
+        """Share of the rows at or below each point; nothing where no row was counted."""
+        return np.cumsum(self.counts)[:-1] / max(sum(self.counts), 1)
+
 
 class ValueTally(msgspec.Struct):
     """Values, counted."""
@@ -97,7 +101,7 @@ def compare_numbers(column: str, reference: Mapping[str, Any], now: NumberTally,
     rows, missing = float(reference["rows"]), reference["missing"]
     present_before, present_now = rows * (1 - missing), float(sum(now.counts))
     below_before = np.asarray(reference["below"], dtype=np.float64)
-    below_now = np.cumsum(now.counts)[:-1] / max(present_now, 1.0)
+    below_now = now.below()
     statistic, p_value = 0.0, 1.0
     if present_before and present_now:
         statistic, p_value = kolmogorov_smirnov(below_before, below_now, (present_before, present_now))

@@ -32,9 +32,14 @@ class Counted(msgspec.Struct):
     unusable: int
 
 
+def has_labels(folder: Path) -> bool:
+    """Whether any label was kept so far."""
+    return any(folder.glob("*.parquet"))
+
+
 def labels_sql(folder: Path) -> str:
     """A table of all labels so far: id, label, time."""
-    if not list(folder.glob("*.parquet")):
+    if not has_labels(folder):
         return "SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS label, NULL::DOUBLE AS time WHERE false"
     return f"SELECT * FROM read_parquet({literal(str(folder / '*.parquet'))})"
 

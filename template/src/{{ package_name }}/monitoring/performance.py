@@ -10,7 +10,7 @@ import numpy as np
 from ..cli import UserError, reason
 from ..model import metrics
 from ..schema import Schema
-from .labels import FOLDER, labels_sql
+from .labels import FOLDER, has_labels, labels_sql
 from .traffic import connect, literal, predictions_sql
 
 MOST_ROWS = 1_000_000
@@ -27,6 +27,9 @@ class Performance(msgspec.Struct):
 
 def measure(files: list[Path], schema: Schema, version: str, folder: Path = FOLDER) -> Performance | None:
     """Measure the newest labelled predictions of a version, a million at most; None where none has a label."""
+    if not has_labels(folder):
+        # Spares a second pass over the whole log.
+        return None
     query = (
         f"SELECT p.prediction, p.probabilities, l.label, (l.time - p.time) / 86400 AS delay "
         f"FROM ({predictions_sql(files, schema)}) p JOIN ({labels_sql(folder)}) l USING (id) "

@@ -31,15 +31,11 @@ def steps(points: list[float], below: list[float]) -> list[tuple[float, float]]:
 
 def curves(reference: dict[str, Any], now: NumberTally) -> str:
     """Both distribution functions of a column of numbers."""
-    points, present = reference["points"], sum(now.counts)
-    if not points or not present:
+    points = reference["points"]
+    if not points or not any(now.counts):
         return ""
-    running, below = 0, []
-    for counted in now.counts[:-1]:
-        running += counted
-        below.append(running / present)
     lines = []
-    for kind, shares in (("before", reference["below"]), ("now", below)):
+    for kind, shares in (("before", reference["below"]), ("now", now.below().tolist())):
         corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in steps(points, shares))
         lines.append(f'<polyline class="{kind}" points="{corners}"/>')
     return picture("".join(lines), "share of rows at or below each value")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ..cli import UserError
+from ..serving.predictor import current_version
 from ..settings import Settings
 
 
@@ -22,11 +23,11 @@ def served_version(settings: Settings) -> Served:
     """The version that current.json points to; raises UserError when nothing is deployed, or without a reference."""
     root = Path(settings.serve_model_dir)
     try:
-        version = str(msgspec.json.decode((root / "current.json").read_bytes())["version"])
+        version = current_version(root)
         folder = root / version
         manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
         reference = msgspec.json.decode((folder / "reference.json").read_bytes())
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+    except (OSError, msgspec.DecodeError, UserError):
         raise UserError(
             f"no model with reference statistics is deployed in {root}; run `make pipeline promote`"
         ) from None
