@@ -86,9 +86,9 @@ def background(project: Path, *words: str, ready: str, **environment: str) -> It
 
 
 @contextmanager
-def serving(project: Path) -> Iterator[str]:
-    """`make serve`, on a port of its own; gives the address."""
-    port = free_port()
+def serving(project: Path, port: int | None = None) -> Iterator[str]:
+    """`make serve`, on a port of its own unless one is given; gives the address."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     with background(project, "serve", ready=f"{url}/health/ready", SERVE_PORT=str(port)):
         yield url

@@ -1,9 +1,8 @@
 """Whether what a model sees has changed since it was trained. Pure functions of counts.
 
-The population stability index (PSI) says how much: the sum of (now - before) ln(now / before) over bins, where 0.1 is
-read as a small shift and 0.2 as one to act on (Siddiqi, Credit Risk Scorecards, 2006, chapter 7). Few rows give a large
-index by chance alone, so a test must agree: Kolmogorov-Smirnov for numbers, chi-squared for values and for what is
-missing. With many features one of them is small by chance; the level is shared among them (Bonferroni).
+The population stability index says how much (see stability.py). Few rows give a large index by chance alone, so a test
+must agree: Kolmogorov-Smirnov for numbers, chi-squared for values and for what is missing. With many features one of
+them is small by chance; the level is shared among them (Bonferroni).
 """
 
 from collections.abc import Mapping
@@ -11,13 +10,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import chi2_contingency, kstwobign
 
 from ..pipeline.params import Monitor
-
-Counts = npt.NDArray[np.float64]
-DECILES = np.linspace(0.1, 0.9, 9)
+from ..stability import Counts, bin_shares, decile_cuts, psi
 
 
 class NumberTally(msgspec.Struct):
@@ -69,12 +65,6 @@ def compare(
     return Finding(of_kind(column, reference, now, limits, tests), reference, now)
 
 
-def psi(before: Counts, now: Counts) -> float:
-    """The population stability index of two sets of counts. Half a row is added to each bin, so that none is empty."""
-    shares = [(counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (before, now)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-
-
 def kolmogorov_smirnov(below_before: Counts, below_now: Counts, rows: tuple[float, float]) -> tuple[float, float]:
     """The largest distance of two distribution functions, given at the same points, and its asymptotic p-value.
 
@@ -105,10 +95,9 @@ def compare_numbers(column: str, reference: Mapping[str, Any], now: NumberTally,
     statistic, p_value = 0.0, 1.0
     if present_before and present_now:
         statistic, p_value = kolmogorov_smirnov(below_before, below_now, (present_before, present_now))
-    # The bins: below all that was seen, between the deciles, above all that was seen.
-    cuts = np.unique([0, *np.searchsorted(below_before, DECILES), len(below_before) - 1])[: len(below_before)]
+    cuts = decile_cuts(below_before)
     bins = [
-        np.append(np.diff(np.concatenate([[0.0], below[cuts], [1.0]])) * present, gone)
+        np.append(bin_shares(below, cuts) * present, gone)
         for below, present, gone in (
             (below_before, present_before, rows * missing),
             (below_now, present_now, float(now.missing)),

@@ -25,22 +25,28 @@ class Performance(msgspec.Struct):
     median_delay_days: float
 
 
-def measure(files: list[Path], schema: Schema, version: str, folder: Path = FOLDER) -> Performance | None:
-    """Measure the newest labelled predictions of a version, a million at most; None where none has a label."""
+def labelled(files: list[Path], schema: Schema, version: str, folder: Path = FOLDER, since: float = 0.0) -> Any:
+    """The newest labelled predictions of a version, as an Arrow table of a million rows at most; None without any."""
     if not has_labels(folder):
         # Spares a second pass over the whole log.
         return None
     query = (
         f"SELECT p.prediction, p.probabilities, l.label, (l.time - p.time) / 86400 AS delay "
         f"FROM ({predictions_sql(files, schema)}) p JOIN ({labels_sql(folder)}) l USING (id) "
-        f"WHERE p.model_version = {literal(version)} ORDER BY p.time DESC LIMIT {MOST_ROWS}"
+        f"WHERE p.model_version = {literal(version)} AND p.time >= {since} ORDER BY p.time DESC LIMIT {MOST_ROWS}"
     )
     try:
         with connect() as database:
             found = database.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise UserError(f"labels and predictions cannot be joined: {reason(error)}") from None
-    if not found.num_rows:
+    return found if found.num_rows else None
+
+
+def measure(files: list[Path], schema: Schema, version: str, folder: Path = FOLDER) -> Performance | None:
+    """Measure the labelled predictions of a version."""
+    found = labelled(files, schema, version, folder)
+    if found is None:
         return None
     target, predicted = arrays(found, schema)
     labels = [found["label"].to_pylist(), found["prediction"].to_pylist()]

@@ -74,6 +74,18 @@ class Monitor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     min_rows: Annotated[int, msgspec.Meta(gt=0)] = 100
 
 
+class Rollout(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How a challenger takes over: the shares in percent, what each step waits for, and what it must not exceed."""
+
+    steps: tuple[Annotated[int, msgspec.Meta(gt=0, le=100)], ...] = (10, 50, 100)
+    min_requests: Annotated[int, msgspec.Meta(gt=0)] = 200
+    max_minutes: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    p_value: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.05
+    max_slowdown: Annotated[float, msgspec.Meta(ge=1)] = 2.0
+    max_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.05
+    max_shift: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+
+
 class Params(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -85,6 +97,7 @@ class Params(msgspec.Struct, forbid_unknown_fields=True):
     gate: Gate
     tune: Tune
     monitor: Monitor = Monitor()
+    rollout: Rollout = Rollout()
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

@@ -21,11 +21,12 @@ BUNDLE = "bundle"
 
 
 class Version(msgspec.Struct):
-    """A registered model version, with the run that made it and its lineage tags."""
+    """A registered model version, with the run that made it, its lineage tags, and when, in seconds since 1970."""
 
     number: str
     run_id: str
     tags: dict[str, str]
+    created: float
 
 
 def connect(settings: Settings) -> MlflowClient:
@@ -61,7 +62,8 @@ def get_version(client: MlflowClient, settings: Settings, alias: str) -> Version
         found = client.get_model_version_by_alias(settings.model_name, alias)
     except MlflowException:
         return None
-    return Version(number=str(found.version), run_id=str(found.run_id), tags=dict(found.tags))
+    created = found.creation_timestamp / 1000
+    return Version(number=str(found.version), run_id=str(found.run_id), tags=dict(found.tags), created=created)
 
 
 def get_history(client: MlflowClient, settings: Settings) -> list[str]:

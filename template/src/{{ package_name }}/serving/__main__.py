@@ -27,7 +27,7 @@ class Server(MPServer):
 
 
 def main() -> None:
-    """One worker process; for more throughput, start more services."""
+    """One worker process, started again when it dies; for more throughput, start more services."""
     settings = load_settings()
     print(f"http://{settings.serve_host}:{settings.serve_port} shows what the service can do", flush=True)
     server = Server(
@@ -39,6 +39,8 @@ def main() -> None:
         factory=True,
         workers=1,
         workers_kill_timeout=30,
+        respawn_failed_workers=True,
+        respawn_interval=1.0,
         log_access=False,
     )
     try:

@@ -1,31 +1,28 @@
 """The HTTP service, on Granian's RSGI interface.
 
-Small requests are answered on the event loop: a prediction takes less time than handing it to a thread. A new champion
-is loaded beside the old one and takes over between two requests.
+A new champion is loaded beside the old one and takes over between two requests.
 """
 
 import asyncio
-import gc
 import random
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ..cli import UserError
 from ..settings import Settings, load_settings
+from .models import Models
 from .openapi import example_row, openapi
 from .prediction_log import PredictionLog
-from .predictor import Predictor, current_version, load_current
+from .predictor import Predictor
 from .requests import BadRequestError, InvalidRowsError
 from .telemetry import Telemetry
 
-INLINE_ROWS = 64
 RETRY_AFTER_SECONDS = "1"
+KEY_HEADER = "x-targeting-key"  # requests of one key meet one version
 PAGE = Path(__file__).with_name("page.html")
 JSON = [("content-type", "application/json")]
 Reply = tuple[int, list[tuple[str, str]], bytes]
@@ -62,16 +59,13 @@ async def read_body(scope: Any, protocol: Any, limit: int) -> bytes:
 
 
 class Service:
-    """State of one process: the model that answers, the log, the metrics."""
+    """State of one process: the models that answer, the log, the metrics."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.root = Path(settings.serve_model_dir)
         self.telemetry = Telemetry()
+        self.models = Models(settings, self.telemetry)
         self.log = PredictionLog(Path(settings.serve_log_path), settings.serve_log_max_bytes, settings.serve_log_files)
-        self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
-        self.predictor: Predictor | None = None
-        self.problem = ""
         self.in_progress = 0
         self.watcher: asyncio.Task[None] | None = None
         self.routes: dict[str, tuple[str, Handler]] = {
@@ -83,17 +77,6 @@ class Service:
             "/openapi.json": ("GET", self.openapi),
             "/": ("GET", self.page),
         }
-        try:
-            self.use(load_current(self.root))
-        except UserError as error:
-            self.problem = str(error)
-
-    def use(self, predictor: Predictor) -> None:
-        """Answer with this model from now on; requests that have begun keep theirs."""
-        self.predictor, self.problem = predictor, ""
-        self.telemetry.use_model(predictor.version, predictor.runtime)
-        gc.collect()
-        gc.freeze()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.watcher = loop.create_task(self.watch())
@@ -101,28 +84,14 @@ class Service:
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.watcher is not None:
             self.watcher.cancel()
+        self.models.close()
         self.log.close()
 
     async def watch(self) -> None:
-        """Load a new champion when current.json names one; a version that does not load leaves the old one in place."""
+        """Look for another champion, and for a challenger, again and again."""
         while True:
+            await self.models.refresh()
             await asyncio.sleep(self.settings.serve_reload_seconds)
-            await self.reload_if_changed()
-
-    async def reload_if_changed(self) -> None:
-        """One look at current.json."""
-        try:
-            version = current_version(self.root)
-            if self.predictor is not None and version == self.predictor.version:
-                return
-            self.use(await asyncio.get_running_loop().run_in_executor(self.pool, load_current, self.root))
-            print(f"version {version} answers from now on", flush=True)
-        except UserError as error:
-            if str(error) != self.problem:
-                self.problem = str(error)
-                self.telemetry.reload_failures.inc()
-                answering = f"version {self.predictor.version}" if self.predictor else "no model"
-                print(f"error: {error}; {answering} answers", flush=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         started = time.perf_counter()
@@ -147,19 +116,15 @@ class Service:
 
     async def predict(self, scope: Any, protocol: Any) -> Reply:
         """Check, predict, log."""
-        predictor = self.predictor
-        if predictor is None:
-            return error_reply(503, self.problem, ("retry-after", RETRY_AFTER_SECONDS))
+        champion = self.models.champion
+        if champion is None:
+            return error_reply(503, self.models.problem, ("retry-after", RETRY_AFTER_SECONDS))
         if self.in_progress >= self.settings.serve_max_queue:
             return error_reply(503, "too many requests wait", ("retry-after", RETRY_AFTER_SECONDS))
         self.in_progress += 1
         try:
-            rows = predictor.reader.read(await read_body(scope, protocol, self.settings.serve_max_body_bytes))
-            if len(rows) > INLINE_ROWS:
-                loop = asyncio.get_running_loop()
-                found = await loop.run_in_executor(self.pool, predictor.predict, rows)
-            else:
-                found = predictor.predict(rows)
+            rows = champion.reader.read(await read_body(scope, protocol, self.settings.serve_max_body_bytes))
+            predictor, found = await self.models.answer(champion, rows, scope.headers.get(KEY_HEADER))
         except TooLargeError:
             return error_reply(413, f"the body is over {self.settings.serve_max_body_bytes} bytes")
         except BadRequestError as error:
@@ -173,44 +138,55 @@ class Service:
     def record(self, predictor: Predictor, rows: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Give each answer its id, count it, and put it on the log."""
         answers = [{"id": self.log.new_id(), **answer} for answer in found]
-        self.telemetry.rows.labels(predictor.version).inc(len(answers))
-        if predictor.schema.classes:
-            for answer in found:
-                self.telemetry.classes.labels(str(answer["prediction"])).inc()
+        self.telemetry.predicted(predictor, answers)
         sample = self.settings.serve_log_sample
         if sample and (sample == 1 or random.random() < sample):
-            record = {"time": time.time(), "model_version": predictor.version, "rows": rows, "predictions": answers}
-            if not self.log.put(record):
-                self.telemetry.log_dropped.inc()
+            self.write(predictor, rows, answers)
+
+            def log(challenger: Predictor, shadowed: list[dict[str, Any]]) -> None:
+                same_ids = [{"id": answer["id"], **other} for answer, other in zip(answers, shadowed, strict=True)]
+                self.write(challenger, rows, same_ids)
+
+            self.models.shadow(rows, log)
         return answers
+
+    def write(self, predictor: Predictor, rows: Any, answers: list[dict[str, Any]]) -> None:
+        """Put answers on the log, or count that they are lost."""
+        record = {"time": time.time(), "model_version": predictor.version, "rows": rows, "predictions": answers}
+        if not self.log.put(record):
+            self.telemetry.log_dropped.inc()
 
     async def live(self, scope: Any, protocol: Any) -> Reply:
         """The process answers."""
         return json_reply(200, {"status": "live"})
 
     async def ready(self, scope: Any, protocol: Any) -> Reply:
-        """A model is loaded."""
-        if self.predictor is None:
-            return error_reply(503, self.problem)
-        return json_reply(200, {"status": "ready", "model_version": self.predictor.version})
+        """A model is loaded, and not too old."""
+        trouble = self.models.trouble()
+        if self.models.champion is None or trouble:
+            return error_reply(503, trouble)
+        return json_reply(200, {"status": "ready", "model_version": self.models.champion.version})
 
     async def metrics(self, scope: Any, protocol: Any) -> Reply:
         """What Prometheus scrapes."""
         self.telemetry.in_progress.set(self.in_progress)
-        return 200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], self.telemetry.exposition()
+        text = await asyncio.get_running_loop().run_in_executor(self.models.pool, self.telemetry.exposition)
+        return 200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], text
 
     async def info(self, scope: Any, protocol: Any) -> Reply:
         """Version and lineage of the loaded model."""
-        if self.predictor is None:
-            return error_reply(503, self.problem)
-        return json_reply(200, {**self.predictor.info, **self.predictor.manifest})
+        champion = self.models.champion
+        if champion is None:
+            return error_reply(503, self.models.problem)
+        return json_reply(200, {**champion.info, **champion.manifest})
 
     async def openapi(self, scope: Any, protocol: Any) -> Reply:
         """The description of the service for the loaded model."""
-        if self.predictor is None:
-            return error_reply(503, self.problem)
-        schema = self.predictor.schema
-        described = openapi(schema, self.settings.model_name, self.predictor.version)
+        champion = self.models.champion
+        if champion is None:
+            return error_reply(503, self.models.problem)
+        schema = champion.schema
+        described = openapi(schema, self.settings.model_name, champion.version)
         return json_reply(200, {**described, "x-example": example_row(schema)})
 
     async def page(self, scope: Any, protocol: Any) -> Reply:

@@ -13,6 +13,7 @@ from ..encoding import RowEncoder
 from ..schema import from_json
 from .answer import answers, native_outputs
 from .requests import RequestReader
+from .window import Window
 
 Array = npt.NDArray[Any]
 Runtime = Callable[[Array], list[Array]]
@@ -25,6 +26,7 @@ def onnx_runtime(path: Path) -> Runtime:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # a failing model is told by the service, once
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda encoded: list(session.run(None, {name: encoded}))
@@ -52,6 +54,8 @@ class Predictor:
         self.reader = RequestReader(self.schema)
         self.encoder = RowEncoder(self.schema)
         self.answer = answers(self.schema)
+        reference = folder / "reference.json"
+        self.window = Window(self.schema, msgspec.json.decode(reference.read_bytes())) if reference.exists() else None
         onnx = self.runtime == "onnx"
         self.outputs = onnx_runtime(folder / "model.onnx") if onnx else native_runtime(folder / "model.pkl")
         self.outputs(np.zeros((1, self.encoder.width), dtype=np.float32))
@@ -59,7 +63,10 @@ class Predictor:
     def predict(self, rows: Sequence[msgspec.Struct]) -> list[dict[str, Any]]:
         """One answer for each row that the reader accepted."""
         encoded = self.encoder.encode([self.reader.values(row) for row in rows])
-        return self.answer(self.outputs(encoded))
+        found = self.answer(self.outputs(encoded))
+        if self.window is not None:
+            self.window.add(encoded, found)
+        return found
 
 
 def current_version(root: Path) -> str:
@@ -70,9 +77,8 @@ def current_version(root: Path) -> str:
         raise UserError(f"no model is deployed in {root}") from None
 
 
-def load_current(root: Path) -> Predictor:
-    """Load the deployed version; raises UserError when it is missing or damaged."""
-    version = current_version(root)
+def load_version(root: Path, version: str) -> Predictor:
+    """Load a version; raises UserError when it is missing or damaged."""
     try:
         return Predictor(root / version)
     except UserError:
