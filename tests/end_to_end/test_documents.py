@@ -18,6 +18,7 @@ ELSEWHERE = {
     "image": "tests/end_to_end/test_containers.py",
     "labels": "tests/end_to_end/test_monitoring.py",
     "monitor": "tests/end_to_end/test_monitoring.py",
+    "observe": "tests/end_to_end/test_alerts.py",
 }
 UPDATE = "uvx copier@9.19.1 update"
 
