@@ -1,5 +1,6 @@
 """The images: linted everywhere; built and run where buildah is, on a base made from Debian packages."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -83,6 +84,11 @@ def test_the_images_build_and_run(engine: Engine, renders: PristineRenders, tmp_
     make(project, "setup")
     make(project, "pipeline", "promote")
     make(project, "image", f"ENGINE={engine.command}", f"BASE_IMAGE={BASE}")
+    bill = json.loads((project / "reports/sbom.cdx.json").read_text(encoding="utf-8"))
+    parts = {part["name"] for part in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX"
+    assert {"granian", "onnxruntime", "openfeature-sdk"} <= parts
+    assert not {"mlflow", "pandas", "scikit-learn"} & parts
 
     container = engine("from", "localhost/harness-serve")
     port = free_port()

@@ -15,6 +15,7 @@ from harness import NAME, PristineRenders, TemplateRepository, commit_all
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
 GOES_ON = {"serve", "mlflow"}
 ELSEWHERE = {
+    "forget": "tests/end_to_end/test_monitoring.py",
     "image": "tests/end_to_end/test_containers.py",
     "labels": "tests/end_to_end/test_monitoring.py",
     "monitor": "tests/end_to_end/test_monitoring.py",

@@ -65,7 +65,12 @@ class Service:
         self.settings = settings
         self.telemetry = Telemetry()
         self.models = Models(settings, self.telemetry)
-        self.log = PredictionLog(Path(settings.serve_log_path), settings.serve_log_max_bytes, settings.serve_log_files)
+        self.log = PredictionLog(
+            Path(settings.serve_log_path),
+            settings.serve_log_max_bytes,
+            settings.serve_log_files,
+            settings.serve_log_days,
+        )
         self.in_progress = 0
         self.watcher: asyncio.Task[None] | None = None
         self.routes: dict[str, tuple[str, Handler]] = {
