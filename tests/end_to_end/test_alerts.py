@@ -113,6 +113,8 @@ def test_drift_reaches_slack(renders: PristineRenders, tmp_path: Path) -> None:
             "PROMETHEUS_PORT": str(prometheus),
             "ALERTMANAGER_PORT": str(free_port()),
             "OBSERVE_SECONDS": "1",
+            "TRIGGER_PORT": str(free_port()),
+            "TRIGGER_SECRET": SECRET,
             "SLACK_WEBHOOK_URL": hook,
         }
         with background(project, "observe", ready=f"http://127.0.0.1:{prometheus}/-/ready", **settings):
@@ -121,21 +123,26 @@ def test_drift_reaches_slack(renders: PristineRenders, tmp_path: Path) -> None:
             assert query(prometheus, "ALERTS") == []
             send(url, [{**row, SHIFTED: row[SHIFTED] * 1.3} for row in rows * 2])
             began = time.monotonic()
-            while not messages and time.monotonic() - began < 60:
+            audit = project / "governance/audit.jsonl"
+            while not (messages and "retrain" in audit.read_text(encoding="utf-8")) and time.monotonic() - began < 60:
                 time.sleep(0.1)
             assert messages, query(prometheus, "ALERTS")
             for expression in expressions(project):
                 query(prometheus, expression)
         assert messages[0]["channel"] == "#harness"
         assert "Drift" in json.dumps(messages[0])
-        print(f"from drifted traffic to Slack: {time.monotonic() - began:.1f} s")
+        retrained = json.loads(audit.read_text(encoding="utf-8").splitlines()[-1])
+        assert retrained["action"] == "retrain"
+        assert retrained["details"]["cause"] == "Drift"
+        assert "nothing to learn from" in retrained["details"]["outcome"]
+        print(f"from drifted traffic to Slack and a retraining: {time.monotonic() - began:.1f} s")
     # Summaries and the classes differ by task; each name that is asked for is one that some service exports.
     asked = {name for each in expressions(project) for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b(?=[\[{ )]|$)", each)}
     functions = {"histogram_quantile", "max_over_time"}
     other_task = {"predicted_value_sum", "predicted_value_count"}
     assert asked - functions - other_task <= exported, asked - functions - exported
     for path in [*(project / ".local/observe").rglob("*"), project / "background.log"]:
-        if path.is_file() and path.name != "slack-url":
+        if path.is_file() and path.name != "slack-url":  # the trigger's secret was given, so no file needs it
             assert SECRET.encode() not in path.read_bytes(), path
     assert (project / ".local/observe/slack-url").stat().st_mode & 0o777 == 0o600
 

@@ -1,4 +1,4 @@
-"""`make observe`: Prometheus and Alertmanager for the running service, with the files of monitoring/.
+"""`make observe`: Prometheus, Alertmanager and the retrain trigger, with the files of monitoring/.
 
 What they need of this machine (ports, the address of Slack's webhook) is put into copies under .local/observe.
 """
@@ -7,16 +7,20 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import yaml
 
 from ..cli import UserError, run
 from ..settings import Settings, load_settings
+from .retrain import retrain
+from .trigger import alerts_token, load_secret, make_server
 
 SOURCE, FOLDER = Path("monitoring"), Path(".local/observe")
-SLACK_URL = "slack-url"
+SLACK_FILE, TOKEN_FILE, KEY_FILE = "slack-url", "trigger-token", "trigger-secret"
 START_SECONDS = 30
 # The names that packages give to the programs.
 PROGRAMS = {"Prometheus": ["prometheus"], "Alertmanager": ["alertmanager", "prometheus-alertmanager"]}
@@ -58,14 +62,18 @@ def prometheus_config(given: dict[str, Any], settings: Settings) -> dict[str, An
 
 def alertmanager_config(given: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """monitoring/alertmanager.yml with the interval of this machine, and without Slack where its address is unknown."""
-    url_file = str((FOLDER / SLACK_URL).resolve())
+    slack = {"api_url_file": str((FOLDER / SLACK_FILE).resolve())}
+    token = {"authorization": {"credentials_file": str((FOLDER / TOKEN_FILE).resolve())}}
+    trigger = {"url": f"http://127.0.0.1:{settings.trigger_port}/alerts", "http_config": token}
     receivers = []
     for receiver in given["receivers"]:
-        others = {name: value for name, value in receiver.items() if name != "slack_configs"}
-        to_slack = receiver.get("slack_configs", []) if settings.slack_webhook_url else []
-        if to_slack:
-            others["slack_configs"] = [{**each, "api_url_file": url_file} for each in to_slack]
-        receivers.append(others)
+        adapted = {name: value for name, value in receiver.items() if name not in ("slack_configs", "webhook_configs")}
+        if settings.slack_webhook_url and "slack_configs" in receiver:
+            adapted["slack_configs"] = [{**each, **slack} for each in receiver["slack_configs"]]
+        if "webhook_configs" in receiver:
+            ours = receiver["name"] == "trigger"
+            adapted["webhook_configs"] = [{**each, **trigger} if ours else each for each in receiver["webhook_configs"]]
+        receivers.append(adapted)
     return {**given, "route": {**given["route"], "group_wait": f"{settings.observe_seconds}s"}, "receivers": receivers}
 
 
@@ -76,8 +84,8 @@ def write_secret(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def configure(settings: Settings) -> None:
-    """Write the copies that both programs are started with."""
+def configure(settings: Settings) -> str:
+    """Write the copies that both programs are started with; returns the secret of the trigger."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SOURCE / "alerts.yml", FOLDER / "alerts.yml")
     for name, adapt in (("prometheus.yml", prometheus_config), ("alertmanager.yml", alertmanager_config)):
@@ -86,7 +94,10 @@ def configure(settings: Settings) -> None:
         except (KeyError, TypeError) as error:
             raise UserError(f"{SOURCE / name} lacks {error}, which `make observe` sets") from None
         (FOLDER / name).write_text(yaml.safe_dump(adapted, sort_keys=False), encoding="utf-8")
-    write_secret(FOLDER / SLACK_URL, settings.slack_webhook_url)
+    write_secret(FOLDER / SLACK_FILE, settings.slack_webhook_url)
+    secret = load_secret(FOLDER / KEY_FILE, settings.trigger_secret)
+    write_secret(FOLDER / TOKEN_FILE, alerts_token(secret))
+    return secret
 
 
 def commands(settings: Settings) -> dict[str, list[str]]:
@@ -126,16 +137,19 @@ def start(name: str, command: list[str], port: int) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    """Start both, say where they are, and go on until one ends or Ctrl-C."""
+    """Start all, say where they are, and go on until one ends or Ctrl-C."""
     settings = load_settings()
     prepared = commands(settings)
-    configure(settings)
+    secret = configure(settings)
+    trigger = make_server(settings.trigger_port, secret, partial(retrain, settings), 60 * settings.retrain_minutes)
+    Thread(target=trigger.serve_forever, daemon=True).start()
     ports = {"Prometheus": settings.prometheus_port, "Alertmanager": settings.alertmanager_port}
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in prepared.items():
             running[name] = start(name, command, ports[name])
             print(f"{name}: http://127.0.0.1:{ports[name]}", flush=True)
+        print(f"Retrain trigger: http://127.0.0.1:{settings.trigger_port}/retrain", flush=True)
         if not settings.slack_webhook_url:
             print("Alerts are shown by Alertmanager; set SLACK_WEBHOOK_URL to have them sent to Slack.", flush=True)
         while all(process.poll() is None for process in running.values()):
@@ -143,6 +157,7 @@ def main() -> None:
         ended = next(name for name, process in running.items() if process.poll() is not None)
         raise UserError(f"{ended} has ended; see {FOLDER}/{ended.lower()}.log")
     finally:
+        trigger.shutdown()
         for process in running.values():
             process.terminate()
         for process in running.values():
