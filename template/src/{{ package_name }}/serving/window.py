@@ -1,5 +1,6 @@
 """The last rows that a model saw, against the statistics that it was trained on. Measured when Prometheus asks."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -35,18 +36,21 @@ class Window:
         self.positions = {feature.name: position for position, feature in enumerate(encoded_features(schema))}
         self.parts: deque[tuple[Array, list[Any]]] = deque()
         self.rows = 0
+        self.lock = threading.Lock()  # large requests are answered by a thread, small ones are not
 
     def add(self, encoded: Array, answers: list[dict[str, Any]]) -> None:
         """Keep what was asked and answered; the oldest goes."""
         predictions = [answer["prediction"] for answer in answers[-ROWS:]]
-        self.parts.append((encoded[-ROWS:], predictions))
-        self.rows += len(predictions)
-        while self.rows - len(self.parts[0][1]) >= ROWS:
-            self.rows -= len(self.parts.popleft()[1])
+        with self.lock:
+            self.parts.append((encoded[-ROWS:], predictions))
+            self.rows += len(predictions)
+            while self.rows - len(self.parts[0][1]) >= ROWS:
+                self.rows -= len(self.parts.popleft()[1])
 
     def measure(self) -> list[Measured]:
         """Every feature and the prediction; nothing while there are too few rows to tell."""
-        parts = list(self.parts)
+        with self.lock:
+            parts = list(self.parts)
         encoded = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, 0))
         if len(encoded) < FEWEST_ROWS:
             return []
