@@ -52,7 +52,7 @@ def test_a_repository_watches_what_it_serves(renders: PristineRenders, tmp_path:
         assert "1 predictions and 1 labels of this id are deleted" in make(project, "forget", f"KEY=id={key}").stdout
         send(url, [{**row, SHIFTED: row[SHIFTED] * 1.3} for row in rows * 2])
     log = (project / ".local/logs/predictions.jsonl").read_text(encoding="utf-8")
-    assert key not in log
+    assert f'"{key}"' not in log
     assert key not in (project / "governance/audit.jsonl").read_text(encoding="utf-8")
     done = make(project, "monitor", check=False)
     assert done.returncode != 0
