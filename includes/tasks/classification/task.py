@@ -97,6 +97,21 @@ def losses(target: Array, predicted: Array) -> Array:
     return np.asarray(-np.log(np.clip(chosen, 1e-15, 1.0)))
 
 
+def claims(target: Array, predicted: Array) -> tuple[Array, Array]:
+    """What the model claims, the probability of its class, and whether that is true, 0 or 1; shapes (rows,)."""
+    return predicted.max(axis=1), (predicted.argmax(axis=1) == target).astype(np.float64)
+
+
+def treatments(target: Array, predicted: Array, schema: Schema) -> list[tuple[str, Array, Array]]:
+    """For each class, who is given it, and who is given it among those who have it: a name, values, and which count."""
+    chosen, everybody = predicted.argmax(axis=1), np.ones(len(target), dtype=bool)
+    found = []
+    for code, label in enumerate(schema.classes):
+        given = (chosen == code).astype(np.float64)
+        found += [(f"selected as {label}", given, everybody), (f"recall of {label}", given, target == code)]
+    return found
+
+
 def difference(one: Array, other: Array, target: Array) -> float:
     """Largest absolute difference of two sets of probabilities."""
     return float(np.abs(one - other).max())

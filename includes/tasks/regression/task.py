@@ -83,6 +83,21 @@ def losses(target: Array, predicted: Array) -> Array:
     return np.asarray((target - predicted) ** 2)
 
 
+def claims(target: Array, predicted: Array) -> tuple[Array, Array]:
+    """What the model claims and what is true, both in standard deviations of the target; shapes (rows,)."""
+    scale = target.std() or 1.0
+    return predicted / scale, target / scale
+
+
+def treatments(target: Array, predicted: Array, schema: Schema) -> list[tuple[str, Array, Array]]:
+    """What is predicted, and how far off, in standard deviations of the target: a name, values, and which count."""
+    scale, everybody = target.std() or 1.0, np.ones(len(target), dtype=bool)
+    return [
+        ("prediction", predicted / scale, everybody),
+        ("error", (predicted - target) / scale, everybody),
+    ]
+
+
 def difference(one: Array, other: Array, target: Array) -> float:
     """Largest difference of two predictions, as a share of the target's standard deviation."""
     return float(np.abs(one - other).max() / (target.std() or 1.0))

@@ -56,6 +56,11 @@ def encoded_features(schema: Schema) -> list[Feature]:
     return features
 
 
+def column_width(column: Column) -> int:
+    """How many floats a value of a column becomes."""
+    return 3 if column.type == "date" else 1
+
+
 def column_encoder(column: Column) -> Callable[[Any], tuple[float | None, ...]]:
     """The function that turns one value of a column into its floats; None stands for missing."""
     if column.type == "category":

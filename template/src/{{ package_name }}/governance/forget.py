@@ -1,7 +1,8 @@
 """`make forget KEY=`: delete what was logged of a person or a thing, and record that it was done.
 
-KEY is column=value, for a column of the requests, or id=... for one prediction. The audit log keeps the name of the
-column and the counts; the value is what somebody wants forgotten.
+KEY is column=value, for a column of the requests, or id=... for one prediction. Rows to learn from that were made of
+such predictions go too. The audit log keeps the name of the column and the counts; the value is what somebody wants
+forgotten.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import pyarrow.parquet as pq
 from ..cli import UserError, run
 from ..monitoring.labels import FOLDER
 from ..monitoring.traffic import log_files
+from ..pipeline import paths
+from ..pipeline.data import dvc
+from ..pipeline.ingest import ID_COLUMN, read_labelled
 from ..serving.prediction_log import locked
 from ..settings import load_settings
 from . import audit
@@ -28,6 +32,7 @@ class Forgotten(msgspec.Struct):
 
     predictions: int = 0
     labels: int = 0
+    rows: int = 0
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -101,11 +106,29 @@ def forget_labels(folder: Path, ids: set[str]) -> int:
     return gone
 
 
+def forget_rows(column: str, value: str, ids: set[str]) -> int:
+    """Delete rows from data/labelled.csv; returns how many there were."""
+    table = read_labelled()
+    meant = table[ID_COLUMN].isin({*ids, value} if column == ID else ids)
+    if column in table.columns:
+        meant |= table[column].map(lambda found: is_meant(column, value, {column: found}, {}))
+    if meant.any():
+        part = paths.LABELLED.with_suffix(".part")
+        part.write_text("" if meant.all() else table[~meant].to_csv(index=False), encoding="utf-8")
+        part.replace(paths.LABELLED)
+        dvc("add", str(paths.LABELLED))
+    return int(meant.sum())
+
+
 def forget(column: str, value: str, log: Path, labels: Path = FOLDER) -> Forgotten:
-    """Delete from the log and from the labels."""
+    """Delete from the log, from the labels, and from the rows to learn from."""
+    log.parent.mkdir(parents=True, exist_ok=True)
     with locked(log):
-        ids = [each for path in log_files(log) for each in forget_predictions(path, column, value)]
-    return Forgotten(len(ids), forget_labels(labels, set(ids)) if ids else 0)
+        # Without a log there still may be rows to learn from.
+        files = log_files(log, needed=not paths.LABELLED.exists())
+        ids = {each for path in files for each in forget_predictions(path, column, value)}
+    rows = forget_rows(column, value, ids)
+    return Forgotten(len(ids), forget_labels(labels, ids) if ids else 0, rows)
 
 
 def main() -> None:
@@ -116,6 +139,8 @@ def main() -> None:
     found = forget(column, value, Path(load_settings().serve_log_path))
     audit.append("forget", {"column": column, **msgspec.to_builtins(found)})
     print(f"{found.predictions} predictions and {found.labels} labels of this {column} are deleted.")
+    if found.rows:
+        print(f"{found.rows} rows of {paths.LABELLED} too. `make pipeline` learns without them; `dvc gc` clears old copies.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make observe`: Prometheus, Alertmanager and the retrain trigger, with the files of monitoring/.
+"""`make observe`: Prometheus, Alertmanager and the trigger, with the files of monitoring/.
 
 What they need of this machine (ports, the address of Slack's webhook) is put into copies under .local/observe.
 """
@@ -16,8 +16,8 @@ import yaml
 
 from ..cli import UserError, run
 from ..settings import Settings, load_settings
-from .retrain import retrain
-from .trigger import alerts_token, load_secret, make_server
+from .retrain import retrain, take_back
+from .trigger import RETRAIN, ROLLBACK, Runner, alerts_token, load_secret, make_server
 
 SOURCE, FOLDER = Path("monitoring"), Path(".local/observe")
 SLACK_FILE, TOKEN_FILE, KEY_FILE = "slack-url", "trigger-token", "trigger-secret"
@@ -141,7 +141,14 @@ def main() -> None:
     settings = load_settings()
     prepared = commands(settings)
     secret = configure(settings)
-    trigger = make_server(settings.trigger_port, secret, partial(retrain, settings), 60 * settings.retrain_minutes)
+    trigger = make_server(
+        settings.trigger_port,
+        secret,
+        {
+            RETRAIN: Runner("retraining", partial(retrain, settings), 60 * settings.retrain_minutes),
+            ROLLBACK: Runner("rollback", partial(take_back, settings), 0),
+        },
+    )
     Thread(target=trigger.serve_forever, daemon=True).start()
     ports = {"Prometheus": settings.prometheus_port, "Alertmanager": settings.alertmanager_port}
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -149,7 +156,7 @@ def main() -> None:
         for name, command in prepared.items():
             running[name] = start(name, command, ports[name])
             print(f"{name}: http://127.0.0.1:{ports[name]}", flush=True)
-        print(f"Retrain trigger: http://127.0.0.1:{settings.trigger_port}/retrain", flush=True)
+        print(f"Trigger: http://127.0.0.1:{settings.trigger_port}/retrain", flush=True)
         if not settings.slack_webhook_url:
             print("Alerts are shown by Alertmanager; set SLACK_WEBHOOK_URL to have them sent to Slack.", flush=True)
         while all(process.poll() is None for process in running.values()):

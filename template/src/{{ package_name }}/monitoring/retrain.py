@@ -1,4 +1,4 @@
-"""What the retrain trigger does: run the pipeline here, or start the workflow of the CI system."""
+"""What the trigger does: retrain, by the pipeline here or the workflow of the CI system, and roll back."""
 
 import subprocess
 import sys
@@ -10,7 +10,10 @@ import msgspec
 
 from ..cli import UserError, reason
 from ..governance import audit
+from ..pipeline.rollback import roll_back
 from ..settings import Settings
+from .learn import learn
+from .trigger import Cause
 
 API_URLS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}
 WORKFLOW = "ci.yml"
@@ -18,11 +21,18 @@ TIMEOUT_SECONDS = 30
 UNCHANGED = "Data and pipelines are up to date."
 
 
-def retrain(settings: Settings, cause: str) -> str:
+def retrain(settings: Settings, cause: Cause) -> str:
     """Retrain where RETRAIN_TARGET says, and record it; returns what was done. Raises UserError when it failed."""
+    learned = learn(settings).added if settings.retrain_target == "local" else 0
     done = run_pipeline() if settings.retrain_target == "local" else dispatch(settings)
-    audit.append("retrain", {"cause": cause, "target": settings.retrain_target, "outcome": done})
+    details = {"cause": cause.text, "target": settings.retrain_target, "new_rows": learned, "outcome": done}
+    audit.append("retrain", details)
     return done
+
+
+def take_back(settings: Settings, cause: Cause) -> str:
+    """Roll back the version that an alert names, if it still is the champion; raises UserError when it cannot."""
+    return roll_back(settings, cause.text, cause.version)
 
 
 def run_pipeline() -> str:
@@ -34,7 +44,7 @@ def run_pipeline() -> str:
         told = [line for line in words if line.lower().startswith("error: ")] or words[-1:] or ["it said nothing"]
         raise UserError(f"dvc repro: {told[0]}")
     if UNCHANGED in ran.stdout:
-        return "nothing to learn from: the data is the same; take newer data with `make data`"
+        return "nothing to learn from: the data is the same; take newer data with `make data`, or labels with `make labels`"
     return next((line for line in ran.stdout.splitlines() if "is the challenger" in line), "the pipeline has run")
 
 

@@ -29,11 +29,11 @@ class Traffic(msgspec.Struct):
     prediction: NumberTally | ValueTally
 
 
-def log_files(path: Path) -> list[Path]:
-    """The files of a prediction log, the oldest first; raises UserError when there is none."""
+def log_files(path: Path, *, needed: bool = True) -> list[Path]:
+    """The files of a prediction log, the oldest first; raises UserError when there is none and one is needed."""
     files = [path, *sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: int(each.suffix[1:]))]
     found = [file for file in reversed(files) if file.exists() and file.stat().st_size]
-    if not found:
+    if needed and not found:
         raise UserError(f"{path} holds no predictions yet; `make serve` and send some, or set SERVE_LOG_PATH")
     return found
 

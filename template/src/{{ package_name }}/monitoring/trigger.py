@@ -1,8 +1,8 @@
-"""The retrain trigger: an HTTP address on this machine that starts a retraining, once at a time and not too often.
+"""The trigger: an HTTP address on this machine that starts a retraining or a rollback, one of a kind at a time.
 
 POST /retrain takes a body signed with the trigger's secret: X-Timestamp (seconds since 1970) and X-Signature, `sha256=`
 and the HMAC-SHA256 of the timestamp, a dot and the body. POST /alerts is for Alertmanager, which cannot sign: it shows
-a token that is made from the secret. Of its alerts, those whose label `action` is `retrain` count.
+a token that is made from the secret. Of its alerts, those whose label `action` is `retrain` or `rollback` count.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,18 @@ from ..cli import UserError
 
 REPLAY_SECONDS = 300
 MOST_BYTES = 1_000_000
-Action = Callable[[str], str]
+RETRAIN, ROLLBACK = "retrain", "rollback"
 Reply = tuple[int, str]
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why something is done: in words, and the version that an alert is about."""
+
+    text: str
+    version: str = ""
+
+
+Action = Callable[[Cause], str]
 
 
 def load_secret(path: Path, given: str) -> str:
@@ -78,69 +88,74 @@ class Guard:
 
 
 class Runner:
-    """Runs the action in a thread, one at a time, and not again before so many seconds have passed."""
+    """Runs an action in a thread, one at a time, and not again before so many seconds have passed."""
 
-    def __init__(self, action: Action, least_seconds: float) -> None:
-        self.action, self.least_seconds = action, least_seconds
+    def __init__(self, name: str, action: Action, least_seconds: float) -> None:
+        self.name, self.action, self.least_seconds = name, action, least_seconds
         self.lock = threading.Lock()
         self.started = float("-inf")
         self.thread: threading.Thread | None = None
 
-    def start(self, cause: str, now: float) -> Reply:
+    def start(self, cause: Cause, now: float) -> Reply:
         """Start, or say why not."""
         with self.lock:
             if self.thread is not None and self.thread.is_alive():
-                return 409, "a retraining is going on"
+                return 409, f"a {self.name} is going on"
             if (wait := self.started + self.least_seconds - now) > 0:
-                return 429, f"the last retraining began too recently; again in {wait:.0f} seconds"
+                return 429, f"the last {self.name} began too recently; again in {wait:.0f} seconds"
             self.started = now
             self.thread = threading.Thread(target=self.run, args=(cause,), daemon=True)
             self.thread.start()
-        return 202, "a retraining has begun"
+        return 202, f"a {self.name} has begun"
 
-    def run(self, cause: str) -> None:
+    def run(self, cause: Cause) -> None:
         """The thread: the action, and what came of it in one line."""
-        print(f"retraining, because of {cause}", flush=True)
+        print(f"{self.name}, because of {cause.text}", flush=True)
         try:
             print(self.action(cause), flush=True)
         except UserError as error:
             print(f"error: {error}", flush=True)
 
 
-def alerts_to_act_on(body: bytes) -> list[str]:
-    """The names of the alerts of an Alertmanager message that fire and ask for a retraining.
+def causes(body: bytes) -> dict[str, Cause]:
+    """For each action, the alerts of an Alertmanager message that fire and ask for it.
 
     Raises msgspec.DecodeError, KeyError or TypeError for another message.
     """
-    alerts = msgspec.json.decode(body)["alerts"]
-    wanted = [each for each in alerts if each["status"] == "firing" and each["labels"].get("action") == "retrain"]
-    return sorted({str(each["labels"]["alertname"]) for each in wanted})
+    found: dict[str, list[dict[str, str]]] = {}
+    for alert in msgspec.json.decode(body)["alerts"]:
+        if alert["status"] == "firing":
+            found.setdefault(alert["labels"].get("action", ""), []).append(alert["labels"])
+    return {
+        action: Cause(", ".join(sorted({str(each["alertname"]) for each in labels})), labels[0].get("version", ""))
+        for action, labels in found.items()
+    }
 
 
-def answer(guard: Guard, runner: Runner, path: str, headers: Any, body: bytes) -> Reply:
+def answer(guard: Guard, runners: Mapping[str, Runner], path: str, headers: Any, body: bytes) -> Reply:
     """Status and text for a request."""
     now = time.time()
     if path == "/retrain":
         refused = guard.refuse_signed(headers.get("x-timestamp", ""), headers.get("x-signature", ""), body, now)
-        return (401, refused) if refused else runner.start("a signed request", now)
+        return (401, refused) if refused else runners[RETRAIN].start(Cause("a signed request"), now)
     if path != "/alerts":
         return 404, "there are /retrain and /alerts"
     if refused := guard.refuse_token(headers.get("authorization", "")):
         return 401, refused
     try:
-        names = alerts_to_act_on(body)
+        found = causes(body)
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return 400, "not a message of Alertmanager"
-    if not names:
+    replies = [runner.start(found[action], now) for action, runner in runners.items() if action in found]
+    if not replies:
         return 200, "nothing to do"
-    status, text = runner.start(", ".join(names), now)
-    # Alertmanager repeats what it could not deliver; a retraining that is not due is delivered all the same.
-    return (200 if status in (409, 429) else status), text
+    # Alertmanager repeats what it could not deliver; what is not due is delivered all the same.
+    return 202 if any(status == 202 for status, _ in replies) else 200, "; ".join(text for _, text in replies)
 
 
-def make_server(port: int, secret: str, action: Action, least_seconds: float) -> ThreadingHTTPServer:
+def make_server(port: int, secret: str, runners: Mapping[str, Runner]) -> ThreadingHTTPServer:
     """The trigger, listening on this machine alone; raises UserError when the port is taken."""
-    guard, runner = Guard(secret), Runner(action, least_seconds)
+    guard = Guard(secret)
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -150,7 +165,7 @@ def make_server(port: int, secret: str, action: Action, least_seconds: float) ->
             if not length.isdecimal() or int(length) > MOST_BYTES:
                 self.reply(413, f"a body of at most {MOST_BYTES} bytes, with its length, is needed")
                 return
-            self.reply(*answer(guard, runner, self.path, self.headers, self.rfile.read(int(length))))
+            self.reply(*answer(guard, runners, self.path, self.headers, self.rfile.read(int(length))))
 
         def reply(self, status: int, text: str) -> None:
             """Answer with a line of text."""

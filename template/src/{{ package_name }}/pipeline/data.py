@@ -87,16 +87,16 @@ def dvc(*arguments: str) -> None:
         raise UserError(f"dvc {' '.join(arguments)}: {told[0]}")
 
 
-def settle_schema(frame: pd.DataFrame, target: str) -> None:
+def settle_schema(frame: pd.DataFrame, target: str) -> bool:
     """The schema for a table: the present one where it has the same columns and target, since it may have been edited.
 
-    Otherwise a new one is inferred; the one before is kept beside it unless git has it.
+    Otherwise a new one is inferred; the one before is kept beside it unless git has it. Returns whether it was kept.
     """
     if paths.SCHEMA.exists() and target == load_params().data.target:
         present = load_schema(paths.SCHEMA, target=target, task=TASK).columns
         if set(present) == set(frame.columns):
             print(f"{paths.SCHEMA} fits the table and stays as it is; remove it to have it inferred again.")
-            return
+            return True
     columns = infer_schema(frame, target)
     if paths.SCHEMA.exists() and not is_committed(paths.SCHEMA):
         paths.SCHEMA.replace(PREVIOUS)
@@ -108,6 +108,19 @@ def settle_schema(frame: pd.DataFrame, target: str) -> None:
     print(f"{paths.SCHEMA}: predicts {target!r} from {counts}. Review it like code.")
     if "ignored" in kinds:
         print(f"Ignored: {ignored_reasons(columns)}.")
+    return False
+
+
+def settle_labelled(*, same_columns: bool) -> None:
+    """Have a data/labelled.csv, which the pipeline reads; one for other columns makes way."""
+    versioned = paths.LABELLED.with_name(f"{paths.LABELLED.name}.dvc")
+    if versioned.exists() and not same_columns:
+        versioned.unlink()
+        paths.LABELLED.unlink(missing_ok=True)
+        print(f"{paths.LABELLED} was of other columns and is out; git and DVC have it.")
+    elif versioned.exists() and not paths.LABELLED.exists():
+        pull(paths.LABELLED)
+    paths.LABELLED.touch()
 
 
 def is_committed(path: Path) -> bool:
@@ -119,7 +132,7 @@ def take(origin: str, target: str, copy_of: str = "") -> None:
     """Switch the repository to another table, or to another column of the present one (`copy_of`)."""
     incoming = fetch(copy_of or origin, Path(".local/incoming"))
     frame = read_table(incoming)
-    settle_schema(frame, target)
+    settle_labelled(same_columns=settle_schema(frame, target))
     source = Path("data") / incoming.name
     for old in Path("data").glob("source.*"):
         if old.name not in (source.name, f"{source.name}.dvc"):
@@ -157,6 +170,7 @@ def restore() -> None:
     else:
         check_target(load_schema(paths.SCHEMA, target=data.target, task=TASK))
         print(f"{source} is there.")
+    settle_labelled(same_columns=True)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from .. import task
 from ..model.metrics import compute_metrics
 from ..schema import Schema
+from .calibration import calibration_bins, calibration_error
 from .params import Gate
 
 MAX_SLICES = 10
@@ -38,22 +39,31 @@ def skill(losses: Array, baseline_losses: Array) -> float:
 
 
 def score(target: Array, predicted: Array, baseline: Array) -> dict[str, float]:
-    """Every metric of model/metrics.py, and the skill."""
-    own = compute_metrics(target, predicted)
-    return {**own, "skill": skill(task.losses(target, predicted), task.losses(target, baseline))}
+    """Every metric of model/metrics.py, the skill, and the calibration error."""
+    general = {
+        "skill": skill(task.losses(target, predicted), task.losses(target, baseline)),
+        "calibration_error": calibration_error(calibration_bins(target, predicted)),
+    }
+    return {**compute_metrics(target, predicted), **general}
 
 
-def slice_masks(frame: pd.DataFrame, schema: Schema, gate: Gate) -> Iterator[tuple[str, str, Array]]:
-    """The slices that are looked at: of the columns that gate.slices names, or of every boolean and small category.
-
-    Numbers are cut at their median. Slices of fewer than gate.min_slice_rows rows are left out.
-    """
-    chosen = [
+def sliced_columns(schema: Schema, gate: Gate) -> list[str]:
+    """The columns that gate.slices names, or every boolean and small category."""
+    if gate.slices is not None:
+        return gate.slices
+    return [
         name
         for name, column in schema.features.items()
         if column.type == "boolean" or (column.type == "category" and len(column.values or []) <= MAX_SLICES)
     ]
-    for name in chosen if gate.slices is None else gate.slices:
+
+
+def slice_masks(
+    frame: pd.DataFrame, schema: Schema, columns: list[str], min_rows: int
+) -> Iterator[tuple[str, str, Array]]:
+    """The slices of some columns: column, value, and which rows. Numbers are cut at their median; small slices are out.
+    """
+    for name in columns:
         values = frame[name]
         if schema.columns[name].type in ("number", "integer"):
             middle = values.median()
@@ -62,7 +72,7 @@ def slice_masks(frame: pd.DataFrame, schema: Schema, gate: Gate) -> Iterator[tup
             groups = values.map(str)
         for value in sorted(groups[values.notna()].unique()):
             mask = ((groups == value) & values.notna()).to_numpy()
-            if mask.sum() >= gate.min_slice_rows:
+            if mask.sum() >= min_rows:
                 yield name, value, mask
 
 
@@ -74,7 +84,7 @@ def score_slices(
     floor = task.losses(target, baseline)
     return [
         Slice(column=name, value=value, rows=int(mask.sum()), skill=round(skill(losses[mask], floor), 6))
-        for name, value, mask in slice_masks(frame, schema, gate)
+        for name, value, mask in slice_masks(frame, schema, sliced_columns(schema, gate), gate.min_slice_rows)
     ]
 
 

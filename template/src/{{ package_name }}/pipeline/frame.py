@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from .. import task
-from ..encoding import Floats, column_encoder, encoded_features
+from ..encoding import Floats, column_encoder, column_width, encoded_features
 from ..schema import Column, Schema
 
 Array = npt.NDArray[Any]
@@ -28,8 +28,7 @@ def encode_column(values: pd.Series, column: Column) -> Floats:
         encode = column_encoder(column)
         distinct = values.dropna().unique()
         lookup = pd.DataFrame([encode(value) for value in distinct], index=pd.Index(distinct, dtype=object))
-        width = 3 if column.type == "date" else 1
-        lookup = lookup.reindex(columns=range(width))
+        lookup = lookup.reindex(columns=range(column_width(column)))
         return lookup.reindex(values.to_numpy(dtype=object)).to_numpy(dtype=np.float32)
     return values.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)[:, None]
 

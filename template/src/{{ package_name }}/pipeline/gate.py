@@ -3,6 +3,7 @@
 import msgspec
 
 from .evaluation import Slice
+from .fairness import Gap
 from .params import Gate
 
 
@@ -11,6 +12,7 @@ class Measured(msgspec.Struct):
 
     metrics: dict[str, float]
     slices: list[Slice]
+    gaps: list[Gap] = []
 
 
 class Check(msgspec.Struct):
@@ -64,9 +66,22 @@ def slice_checks(challenger: Measured, champion: Measured | None, gate: Gate) ->
     return checks
 
 
+def fairness_checks(challenger: Measured, gate: Gate) -> list[Check]:
+    """The groups of no protected column may be further apart than gate.max_fairness_gap."""
+    return [
+        Check(
+            f"fairness {each.column}: {each.measure}",
+            f"{each.gap:.4f} ({each.lowest} to {each.highest})",
+            f"<= {gate.max_fairness_gap:g}",
+            each.gap <= gate.max_fairness_gap,
+        )
+        for each in challenger.gaps
+    ]
+
+
 def judge(challenger: Measured, champion: Measured | None, gate: Gate) -> list[Check]:
-    """Every check; a first champion only has to pass the absolute thresholds, its slices are shown and not enforced."""
-    checks = threshold_checks(challenger, gate)
+    """Every check; a first champion only has to pass the absolute bounds, its slices are shown and not enforced."""
+    checks = threshold_checks(challenger, gate) + fairness_checks(challenger, gate)
     if champion is not None:
         checks.append(champion_check(challenger, champion, gate))
     return checks + slice_checks(challenger, champion, gate)

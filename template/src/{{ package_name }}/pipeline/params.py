@@ -15,11 +15,12 @@ Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class Data(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the table came from, where its versioned copy is, and which column is predicted."""
+    """Where the table came from, where its versioned copy is, which column is predicted, and which may be personal."""
 
     origin: str
     source: str
     target: str
+    personal: list[str] = []
 
 
 class Validate(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +58,8 @@ class Gate(msgspec.Struct, forbid_unknown_fields=True):
     max_slice_gap: Annotated[float, msgspec.Meta(ge=0)]
     min_slice_rows: Annotated[int, msgspec.Meta(gt=0)]
     slices: list[str] | None
+    protected: list[str] = []
+    max_fairness_gap: Annotated[float, msgspec.Meta(gt=0)] = 0.2
 
 
 class Tune(msgspec.Struct, forbid_unknown_fields=True):
@@ -120,5 +123,5 @@ def update_params(section: str, values: dict[str, Any], path: Path = paths.PARAM
     yaml = YAML()
     yaml.preserve_quotes = True
     document = yaml.load(path)
-    document[section].update(values)
+    document.setdefault(section, {}).update(values)
     yaml.dump(document, path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("data/schema.yaml")
+LABELLED = Path("data/labelled.csv")
 INGESTED = Path("data/ingested.parquet")
 VALID = Path("data/valid.parquet")
 TRAIN = Path("data/train.parquet")
@@ -17,6 +18,9 @@ VALIDATION = REPORTS / "validation.json"
 TRAINING = REPORTS / "training.json"
 METRICS = REPORTS / "metrics.json"
 SLICES = REPORTS / "slices.json"
+CALIBRATION = REPORTS / "calibration.json"
+FAIRNESS = REPORTS / "fairness.json"
+IMPORTANCE = REPORTS / "importance.json"
 PLOTS = REPORTS / "plots"
 MONITORING = REPORTS / "monitoring.json"
 REGISTERED = REPORTS / "registered.json"

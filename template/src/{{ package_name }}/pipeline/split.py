@@ -10,7 +10,7 @@ from .. import task
 from ..cli import UserError, run
 from . import paths
 from .params import load_data_schema, load_params
-from .reports import write_parquet
+from .reports import read_json, write_parquet
 
 MIN_ROWS = 10
 
@@ -25,18 +25,32 @@ def draw(target: Any, share: float, seed: int) -> tuple[Any, bool]:
     return np.sort(held), strata is not None
 
 
+def draw_later(places: Any, share: float, seed: int) -> Any:
+    """Which of the rows that came later are held out; `places` count them from 0.
+
+    A row keeps its part when more rows come, or a champion would be measured on what it has learned from.
+    """
+    if not len(places):
+        return np.zeros(0, dtype=bool)
+    return np.random.default_rng(seed).random(places.max() + 1)[places] < share
+
+
 def main() -> None:
     """From data/valid.parquet to data/train.parquet and data/test.parquet; stratified where the task has strata."""
     params = load_params()
     schema = load_data_schema(params)
     frame = pd.read_parquet(paths.VALID)
-    if len(frame) < MIN_ROWS:
-        raise UserError(f"{paths.VALID}: {len(frame)} rows are too few to split; at least {MIN_ROWS} are needed")
+    from_source = (frame.index <= read_json(paths.INGESTION)["rows"]).sum()
+    if from_source < MIN_ROWS:
+        raise UserError(f"{paths.VALID}: {from_source} rows are too few to split; at least {MIN_ROWS} are needed")
     target = task.encode_target(frame[schema.target], schema)
+    later = frame.index[from_source:].to_numpy() - read_json(paths.INGESTION)["rows"] - 1
     try:
-        held, stratified = draw(target, params.split.test_share, params.split.seed)
+        held, stratified = draw(target[:from_source], params.split.test_share, params.split.seed)
     except ValueError as error:
         raise UserError(f"params.yaml, split.test_share {params.split.test_share}: {error}") from None
+    held_later = np.flatnonzero(draw_later(later, params.split.test_share, params.split.seed)) + from_source
+    held = np.concatenate([held, held_later])
     write_parquet(paths.TRAIN, frame.drop(index=frame.index[held]))
     write_parquet(paths.TEST, frame.iloc[held])
     print(f"{len(frame) - len(held)} rows to learn from, {len(held)} held out{', stratified' if stratified else ''}.")
