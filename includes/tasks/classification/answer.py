@@ -31,6 +31,11 @@ def native_outputs(model: Any, features: Array) -> list[Array]:
     return [probabilities.argmax(axis=1), probabilities]
 
 
+def scores(outputs: list[Array], label: Any, schema: Schema) -> Array:
+    """What an explanation takes apart: the probability of a class, shape (rows,)."""
+    return np.asarray(outputs[1])[:, schema.classes.index(label)]
+
+
 def answer_schema(schema: Schema) -> dict[str, Any]:
     """The OpenAPI schema of one answer."""
     return {

@@ -25,6 +25,11 @@ def native_outputs(model: Any, features: Array) -> list[Array]:
     return [np.asarray(model.predict(features))]
 
 
+def scores(outputs: list[Array], label: Any, schema: Schema) -> Array:
+    """What an explanation takes apart: the number, shape (rows,)."""
+    return np.asarray(outputs[0]).ravel()
+
+
 def answer_schema(schema: Schema) -> dict[str, Any]:
     """The OpenAPI schema of one answer."""
     return {"type": "object", "properties": {"prediction": {"type": "number"}}}

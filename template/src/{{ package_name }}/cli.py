@@ -12,7 +12,12 @@ class UserError(Exception):
 def reason(error: Exception) -> str:
     """The first line of an error, or its kind when it has no text; without the credentials of any address in it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"//[^/@\s]+@", "//***@", lines[0])[:300]
+    return without_credentials(lines[0])[:300]
+
+
+def without_credentials(text: str) -> str:
+    """A text without the names and passwords that addresses in it may carry."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -140,7 +140,9 @@ def main() -> None:
     audit.append("forget", {"column": column, **msgspec.to_builtins(found)})
     print(f"{found.predictions} predictions and {found.labels} labels of this {column} are deleted.")
     if found.rows:
-        print(f"{found.rows} rows of {paths.LABELLED} too. `make pipeline` learns without them; `dvc gc` clears old copies.")
+        print(
+            f"{found.rows} rows of {paths.LABELLED} too: `make pipeline` learns without them, `dvc gc` clears copies."
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import yaml
 from ..settings import Settings
 
 # What the pipeline itself writes, and the cloud, are no part of the model's code.
-APART = ("dvc.lock", "reports", "governance/audit.jsonl", "infra")
+APART = ("dvc.lock", "reports", "governance", "docs", "infra")
 
 
 def git(*arguments: str) -> str | None:

@@ -136,7 +136,7 @@ class Rehearsal:
         names = columns_to_change(self.schema)
         frame = pd.read_parquet(paths.VALID)
         numbers = frame[[name for name in names if self.schema.columns[name].type in ("number", "integer")]]
-        spans = (numbers.max() - numbers.min()).to_dict()
+        spans = {str(name): float(span) for name, span in (numbers.max() - numbers.min()).items()}
         client.labelling = True
         client.rows = [(change(row, names, self.schema, spans), label) for row, label in client.rows]
         self.timeline.add(f"The source of {', '.join(names)} changes; labels come in", kind="bad")
@@ -178,7 +178,9 @@ class Rehearsal:
             take_back(self.settings, Cause("failed requests that /metrics tells", broken.number))
         details = audited("rollback") or {}
         champion = self.version(CHAMPION).number
-        self.timeline.add(f"Rolled back, because of {details['cause']}: version {champion} is the champion", kind="good")
+        self.timeline.add(
+            f"Rolled back, because of {details['cause']}: version {champion} is the champion", kind="good"
+        )
 
     def version(self, alias: str) -> Version:
         """The version under an alias; raises UserError when there is none."""

@@ -89,12 +89,14 @@ def task(module: str, *arguments: str, told: Callable[[str], None] = lambda line
     """
     command = [sys.executable, "-u", "-m", module, *arguments]
     last = "it said nothing"
-    with Path("tasks.log").open("a", encoding="utf-8") as log:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            for line in process.stdout or ():
-                log.write(line)
-                told(line.strip())
-                last = line.strip() or last
+    with (
+        Path("tasks.log").open("a", encoding="utf-8") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
+        for line in process.stdout or ():
+            log.write(line)
+            told(line.strip())
+            last = line.strip() or last
     if process.returncode:
         raise UserError(f"{module}: {last.removeprefix('error: ')}; all of it is in {FOLDER / 'repository/tasks.log'}")
 

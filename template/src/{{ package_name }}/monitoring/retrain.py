@@ -44,7 +44,7 @@ def run_pipeline() -> str:
         told = [line for line in words if line.lower().startswith("error: ")] or words[-1:] or ["it said nothing"]
         raise UserError(f"dvc repro: {told[0]}")
     if UNCHANGED in ran.stdout:
-        return "nothing to learn from: the data is the same; take newer data with `make data`, or labels with `make labels`"
+        return "nothing to learn from: take newer data with `make data`, or labels with `make labels`"
     return next((line for line in ran.stdout.splitlines() if "is the challenger" in line), "the pipeline has run")
 
 

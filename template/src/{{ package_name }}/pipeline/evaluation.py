@@ -61,7 +61,9 @@ def sliced_columns(schema: Schema, gate: Gate) -> list[str]:
 def slice_masks(
     frame: pd.DataFrame, schema: Schema, columns: list[str], min_rows: int
 ) -> Iterator[tuple[str, str, Array]]:
-    """The slices of some columns: column, value, and which rows. Numbers are cut at their median; small slices are out.
+    """The slices of some columns: column, value, and which rows.
+
+    Numbers are cut at their median; slices of fewer than `min_rows` rows are left out.
     """
     for name in columns:
         values = frame[name]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..cli import UserError, run
+from ..governance.personal import check_personal, scan
 from . import paths
 from .params import load_params
 from .reports import write_json, write_parquet
@@ -37,11 +38,14 @@ def behind(frame: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """From the source that params.yaml names, and data/labelled.csv, to data/ingested.parquet."""
-    source = Path(load_params().data.source)
+    data = load_params().data
+    source = Path(data.source)
     frame, labelled = read_table(source), read_labelled()
+    personal = scan(frame, data.personal)
+    check_personal(personal, list(frame.columns), data.personal, data.source)
     write_parquet(paths.INGESTED, behind(frame, labelled))
     counted = {"rows": len(frame), "columns": len(frame.columns), "labelled": len(labelled)}
-    write_json(paths.INGESTION, {"source": str(source), **counted})
+    write_json(paths.INGESTION, {"source": str(source), **counted, "personal": personal})
     more = f", and {len(labelled)} labelled predictions" if len(labelled) else ""
     print(f"{source}: {len(frame)} rows, {len(frame.columns)} columns{more}.")
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ..settings import Settings, load_settings
-from .models import Models
+from .models import Models, Rows
 from .openapi import example_row, openapi
 from .prediction_log import PredictionLog
 from .predictor import Predictor
@@ -22,6 +22,7 @@ from .requests import BadRequestError, InvalidRowsError
 from .telemetry import Telemetry
 
 RETRY_AFTER_SECONDS = "1"
+MOST_EXPLAINED = 10  # rows; each costs some hundred predictions
 KEY_HEADER = "x-targeting-key"  # requests of one key meet one version
 PAGE = Path(__file__).with_name("page.html")
 JSON = [("content-type", "application/json")]
@@ -75,6 +76,7 @@ class Service:
         self.watcher: asyncio.Task[None] | None = None
         self.routes: dict[str, tuple[str, Handler]] = {
             "/predict": ("POST", self.predict),
+            "/explain": ("POST", self.explain),
             "/health/live": ("GET", self.live),
             "/health/ready": ("GET", self.ready),
             "/metrics": ("GET", self.metrics),
@@ -121,6 +123,27 @@ class Service:
 
     async def predict(self, scope: Any, protocol: Any) -> Reply:
         """Check, predict, log."""
+
+        async def work(champion: Predictor, rows: Rows) -> Reply:
+            predictor, found = await self.models.answer(champion, rows, scope.headers.get(KEY_HEADER))
+            predictions = self.record(predictor, rows, found)
+            return json_reply(200, {"model_version": predictor.version, "predictions": predictions})
+
+        return await self.checked(scope, protocol, work)
+
+    async def explain(self, scope: Any, protocol: Any) -> Reply:
+        """Check, and tell why the champion predicts what it does; nothing is logged."""
+
+        async def work(champion: Predictor, rows: Rows) -> Reply:
+            if len(rows) > MOST_EXPLAINED:
+                return error_reply(413, f"at most {MOST_EXPLAINED} rows are explained at once")
+            found = await self.models.explain(champion, rows)
+            return json_reply(200, {"model_version": champion.version, "explanations": found})
+
+        return await self.checked(scope, protocol, work)
+
+    async def checked(self, scope: Any, protocol: Any, work: Callable[[Predictor, Rows], Awaitable[Reply]]) -> Reply:
+        """What `work` makes of the rows of a request, or why there are none."""
         champion = self.models.champion
         if champion is None:
             return error_reply(503, self.models.problem, ("retry-after", RETRY_AFTER_SECONDS))
@@ -129,7 +152,7 @@ class Service:
         self.in_progress += 1
         try:
             rows = champion.reader.read(await read_body(scope, protocol, self.settings.serve_max_body_bytes))
-            predictor, found = await self.models.answer(champion, rows, scope.headers.get(KEY_HEADER))
+            return await work(champion, rows)
         except TooLargeError:
             return error_reply(413, f"the body is over {self.settings.serve_max_body_bytes} bytes")
         except BadRequestError as error:
@@ -138,7 +161,6 @@ class Service:
             return json_reply(422, {"error": "values break the schema", "problems": error.problems})
         finally:
             self.in_progress -= 1
-        return json_reply(200, {"model_version": predictor.version, "predictions": self.record(predictor, rows, found)})
 
     def record(self, predictor: Predictor, rows: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Give each answer its id, count it, and put it on the log."""

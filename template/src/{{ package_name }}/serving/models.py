@@ -44,6 +44,7 @@ class Models:
         self.waiting = 0
         self.shadows: set[asyncio.Task[None]] = set()
         self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="champion")
+        self.explain_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explanation")
         self.challenger_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="challenger")
         try:
             self.use(load_version(self.root, current_version(self.root)))
@@ -112,6 +113,10 @@ class Models:
             if found is not None:
                 return challenger, found
         return await self.ask_champion(champion, rows)
+
+    async def explain(self, champion: Predictor, rows: Rows) -> Answers:
+        """The champion's answers with their reasons, on a thread of their own: predictions do not wait for them."""
+        return await asyncio.get_running_loop().run_in_executor(self.explain_pool, champion.explain, rows)
 
     async def ask_champion(self, champion: Predictor, rows: Rows) -> tuple[Predictor, Answers]:
         """The champion's answers, or the spare's when it fails; raises what the champion raised when there is none."""
@@ -196,5 +201,5 @@ class Models:
 
     def close(self) -> None:
         """Stop the threads; what they do is not waited for."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        self.challenger_pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.pool, self.explain_pool, self.challenger_pool):
+            pool.shutdown(wait=False, cancel_futures=True)

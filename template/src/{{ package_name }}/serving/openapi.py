@@ -56,25 +56,28 @@ def openapi(schema: Schema, title: str, version: str) -> dict[str, Any]:
         "type": "object",
         "properties": {"error": {"type": "string"}, "problems": {"type": "array", "items": problem}},
     }
-    predict = {
-        "summary": f"Predict {schema.target} for one row or many",
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"oneOf": [row, {"type": "array", "items": row, "minItems": 1}]}}
-            },
-        },
-        "responses": {
-            "200": response(
-                "One answer for each row",
-                {"type": "object", "properties": {"model_version": {"type": "string"}, "predictions": predictions}},
-            ),
-            "400": response("The body is not JSON", error),
-            "413": response("The body is too large", error),
-            "422": response("Values break the schema", problems),
-            "503": response("No model is loaded, or too many requests wait; see Retry-After", error),
-        },
+    number = {"type": "number"}
+    reasons = {
+        "score": {**number, "description": "what is explained: the probability of the class, or the number"},
+        "baseline": {**number, "description": "the score of a row of medians and most frequent values"},
+        "contributions": {"type": "object", "additionalProperties": number, "description": "add up to the difference"},
     }
+    explanations = {"type": "array", "items": {**answer, "properties": {**answer["properties"], **reasons}}}
+
+    def post(summary: str, name: str, answers: dict[str, Any]) -> dict[str, Any]:
+        rows = {"oneOf": [row, {"type": "array", "items": row, "minItems": 1}]}
+        found = {"type": "object", "properties": {"model_version": {"type": "string"}, name: answers}}
+        return {
+            "summary": summary,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": rows}}},
+            "responses": {
+                "200": response("One answer for each row", found),
+                "400": response("The body is not JSON", error),
+                "413": response("The body is too large", error),
+                "422": response("Values break the schema", problems),
+                "503": response("No model is loaded, or too many requests wait; see Retry-After", error),
+            },
+        }
 
     def get(summary: str) -> dict[str, Any]:
         return {"get": {"summary": summary, "responses": {"200": response(summary)}}}
@@ -83,7 +86,10 @@ def openapi(schema: Schema, title: str, version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "paths": {
-            "/predict": {"post": predict},
+            "/predict": {"post": post(f"Predict {schema.target} for one row or many", "predictions", predictions)},
+            "/explain": {
+                "post": post("Predict, and tell what each column has to do with it", "explanations", explanations)
+            },
             "/health/live": get("The process answers"),
             "/health/ready": get("A model is loaded"),
             "/metrics": get("Prometheus metrics"),

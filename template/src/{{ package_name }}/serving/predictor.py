@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..cli import UserError, reason
 from ..encoding import RowEncoder
 from ..schema import from_json
-from .answer import answers, native_outputs
+from .answer import answers, native_outputs, scores
+from .explanation import contributions
 from .requests import RequestReader
 from .window import Window
 
@@ -58,6 +59,7 @@ class Predictor:
         self.window = Window(self.schema, msgspec.json.decode(reference.read_bytes())) if reference.exists() else None
         onnx = self.runtime == "onnx"
         self.outputs = onnx_runtime(folder / "model.onnx") if onnx else native_runtime(folder / "model.pkl")
+        self.baseline = np.array(msgspec.json.decode((folder / "baseline.json").read_bytes()), dtype=np.float32)
         self.outputs(np.zeros((1, self.encoder.width), dtype=np.float32))
 
     def predict(self, rows: Sequence[msgspec.Struct]) -> list[dict[str, Any]]:
@@ -67,6 +69,22 @@ class Predictor:
         if self.window is not None:
             self.window.add(encoded, found)
         return found
+
+    def explain(self, rows: Sequence[msgspec.Struct]) -> list[dict[str, Any]]:
+        """For each row that the reader accepted, the answer and what each feature has to do with it."""
+        encoded = self.encoder.encode([self.reader.values(row) for row in rows])
+        answers = self.answer(self.outputs(encoded))
+        return [self.explain_one(row, answer) for row, answer in zip(encoded, answers, strict=True)]
+
+    def explain_one(self, row: Array, answer: dict[str, Any]) -> dict[str, Any]:
+        """One answer, the score that it rests on, that of the baseline, and the shares of the difference."""
+
+        def score(encoded: Array) -> Array:
+            return scores(self.outputs(encoded), answer["prediction"], self.schema)
+
+        found, before = (float(score(each[None])[0]) for each in (row, self.baseline))
+        shares = contributions(score, row, self.baseline, self.schema)
+        return {**answer, "score": found, "baseline": before, "contributions": shares}
 
 
 def current_version(root: Path) -> str:
