@@ -12,7 +12,15 @@ from harness import PristineRenders, choices, stored_questions
 
 OPTION_SETS: list[dict[str, Any]] = [
     {},
-    {"task": "regression", "framework": "lightgbm", "level": "2", "ci": "gitlab", "licence": "MIT"},
+    {
+        "task": "regression",
+        "framework": "lightgbm",
+        "level": "2",
+        "ci": "gitlab",
+        "licence": "MIT",
+        "shap": True,
+        "evidently": True,
+    },
     {"framework": "xgboost", "level": "0", "ci": "none", "containers": False, "licence": "BSD-3-Clause"},
     {"task": "regression", "framework": "xgboost", "serving": False, "ci_train": "false", "ci_deliver": "false"},
     {"framework": "lightgbm", "monitoring": False, "licence": "Apache-2.0", "ci_train": "true"},
@@ -65,5 +73,19 @@ def test_a_fresh_repository_checks_trains_and_serves(
             assert answer["model_version"] == "1"
             status, answer = call(f"{url}/predict", {})
             assert status == 422, answer
+            status, answer = call(f"{url}/explain", described["x-example"])
+            assert status == 200, answer
+            assert call(f"{url}/predict", [described["x-example"]] * 30)[0] == 200
+    columns = set(described["x-example"]) if answers.get("serving", True) else set()
+    if answers.get("evidently"):
+        assert "31 predictions of version 1" in make(project, "evidently").stdout
+        assert "DriftedColumnsCount" in (project / "reports/evidently.json").read_text(encoding="utf-8")
+    if answers.get("shap"):
+        assert "Explainer on" in make(project, "shap").stdout
+        found = json.loads((project / "reports/shap.json").read_text(encoding="utf-8"))
+        assert {each["column"] for each in found["features"]} == columns
+        assert (project / "reports/shap.png").read_bytes().startswith(b"\x89PNG")
+    card = json.loads((project / "governance/model-card.json").read_text(encoding="utf-8"))
+    assert card["version"] == "1"
     metrics = json.loads((project / "reports/metrics.json").read_text(encoding="utf-8"))
     assert metrics["skill"] > 0

@@ -39,6 +39,8 @@ def option_values() -> dict[str, list[Any]]:
 
 def is_allowed(answers: dict[str, Any]) -> bool:
     """The rules between options, as the validators have them."""
+    if answers.get("evidently") and not (answers.get("monitoring", True) and answers.get("serving", True)):
+        return False
     if answers.get("ci_deliver") != "true":
         return True
     return bool(answers.get("serving", True) and answers.get("containers", True) and answers.get("ci_train") != "false")

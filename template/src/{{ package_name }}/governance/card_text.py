@@ -111,7 +111,7 @@ def data_page(card: dict[str, Any]) -> str:
         for name, column in card["columns"].items()
     )
     personal = (
-        (each["column"], each["kind"], f"{each['share']:.1%}", "yes" if each["allowed"] else "no")
+        (each["column"], each["kind"], format(each["share"], ".1%"), "yes" if each["allowed"] else "no")
         for each in card["personal_data"]
     )
     parts = [

@@ -78,7 +78,11 @@ def check_personal(found: list[PersonalData], columns: list[str], allowed: list[
     unknown = [name for name in allowed if name not in columns]
     if unknown:
         raise UserError(f"params.yaml, data.personal: {source} has no column {unknown[0]!r}")
-    refused = [f"{each.column!r} ({each.kind}, {each.share:.1%} of the values)" for each in found if not each.allowed]
+    refused = [
+        f"{each.column!r} ({each.kind}, {format(each.share, '.1%')} of the values)"
+        for each in found
+        if not each.allowed
+    ]
     if refused:
         raise UserError(
             f"{source} identifies persons in column {', '.join(refused)}; take a table without it, "
