@@ -56,9 +56,10 @@ docs: $(UV_NEEDED)  ## Build the documentation site into site/
 	$(POLICY) python -m groundplan_policies.pages ../docs/reference
 	$(RUN) --group docs mkdocs build --strict --quiet
 
-bench: $(UV_NEEDED)  ## Measure generation and serving beside their peers, and the policies
+bench: $(UV_NEEDED)  ## Measure generation, serving and monitoring beside their peers, and the policies
 	$(RUN) python benchmarks/generation.py
 	$(RUN) python benchmarks/serving.py
+	$(RUN) python benchmarks/monitoring.py
 	$(POLICY) python -W ignore ../benchmarks/policies.py
 
 preview: $(UV_NEEDED)  ## What `up` would change in the platform, and what the policies say (ENV=local, dev, staging, prod; local needs no account)

@@ -19,7 +19,7 @@ from ..monitoring.labels import FOLDER
 from ..monitoring.traffic import log_files
 from ..pipeline import paths
 from ..pipeline.data import dvc
-from ..pipeline.ingest import ID_COLUMN, read_labelled
+from ..pipeline.ingest import ID_COLUMN, NO_ROWS, read_labelled
 from ..serving.prediction_log import locked
 from ..settings import load_settings
 from . import audit
@@ -114,7 +114,7 @@ def forget_rows(column: str, value: str, ids: set[str]) -> int:
         meant |= table[column].map(lambda found: is_meant(column, value, {column: found}, {}))
     if meant.any():
         part = paths.LABELLED.with_suffix(".part")
-        part.write_text("" if meant.all() else table[~meant].to_csv(index=False), encoding="utf-8")
+        part.write_text(NO_ROWS if meant.all() else table[~meant].to_csv(index=False), encoding="utf-8")
         part.replace(paths.LABELLED)
         dvc("add", str(paths.LABELLED))
     return int(meant.sum())

@@ -19,6 +19,7 @@ from ..schema import load_schema
 from ..task import TASK, check_target
 from . import paths
 from .infer import ignored_reasons, infer_schema, to_yaml
+from .ingest import NO_ROWS
 from .params import load_params, update_params
 from .table import read_table
 
@@ -118,9 +119,13 @@ def settle_labelled(*, same_columns: bool) -> None:
         versioned.unlink()
         paths.LABELLED.unlink(missing_ok=True)
         print(f"{paths.LABELLED} was of other columns and is out; git and DVC have it.")
-    elif versioned.exists() and not paths.LABELLED.exists():
+    if paths.LABELLED.exists():
+        return
+    if versioned.exists():
         pull(paths.LABELLED)
-    paths.LABELLED.touch()
+    else:
+        paths.LABELLED.parent.mkdir(exist_ok=True)
+        paths.LABELLED.write_text(NO_ROWS, encoding="utf-8")
 
 
 def is_committed(path: Path) -> bool:

@@ -12,6 +12,7 @@ from .reports import write_json, write_parquet
 from .table import read_table
 
 ID_COLUMN = "id of the prediction"
+NO_ROWS = f"{ID_COLUMN}\n"  # DVC warns of files that are empty
 
 
 def read_labelled(path: Path = paths.LABELLED) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def read_labelled(path: Path = paths.LABELLED) -> pd.DataFrame:
 
     Raises UserError when the file is of another form.
     """
-    if not path.exists() or not path.stat().st_size:
+    if not path.exists() or path.read_text(encoding="utf-8") == NO_ROWS:
         return pd.DataFrame(columns=[ID_COLUMN])
     frame = read_table(path)
     if ID_COLUMN not in frame.columns:
