@@ -1,4 +1,4 @@
-"""`make loop`: the whole loop in one command, with Prometheus and without, and nothing of it in the repository itself."""
+"""`make loop`: the whole loop in one command, with Prometheus and without; the repository itself stays as it is."""
 
 import os
 import re

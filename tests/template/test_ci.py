@@ -57,7 +57,7 @@ def test_every_system_has_every_stage(renders: PristineRenders, system: str, lev
         assert tasks_of(job) == stage["tasks"], stage["name"]
         assert job.get("needs", []) == stage.get("needs", []), stage["name"]
         assert ("environment" in job) == ("environment" in stage), stage["name"]
-        assert bool(job.get("if") or job.get("rules")) == (stage["on"] == "main"), stage["name"]
+        assert bool(job.get("if") or job.get("rules")) == (stage["on"] != "change"), stage["name"]
 
 
 def test_a_missing_stage_is_noticed(renders: PristineRenders, tmp_path: Path) -> None:

@@ -2,22 +2,17 @@
 
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from urllib.parse import quote
 
-import msgspec
-
-from ..cli import UserError, reason
+from ..cli import UserError
 from ..governance import audit
+from ..governance.ci_host import call, check_settings
 from ..pipeline.rollback import roll_back
 from ..settings import Settings
 from .learn import learn
 from .trigger import Cause
 
-API_URLS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}
 WORKFLOW = "ci.yml"
-TIMEOUT_SECONDS = 30
 UNCHANGED = "Data and pipelines are up to date."
 
 
@@ -48,33 +43,15 @@ def run_pipeline() -> str:
     return next((line for line in ran.stdout.splitlines() if "is the challenger" in line), "the pipeline has run")
 
 
-def dispatch_request(settings: Settings) -> urllib.request.Request:
-    """The call that starts the CI workflow; raises UserError when a setting is missing."""
-    missing = [name for name in ("ci_repository", "ci_token") if not getattr(settings, name)]
-    if missing:
-        raise UserError(f"RETRAIN_TARGET={settings.retrain_target} needs {missing[0].upper()}")
-    base = (settings.ci_api_url or API_URLS[settings.retrain_target]).rstrip("/")
-    if settings.retrain_target == "github":
+def dispatch(settings: Settings) -> str:
+    """Start the CI workflow; raises UserError when a setting is missing or the host refuses."""
+    host, repository = settings.retrain_target, settings.ci_repository
+    check_settings(host, settings, f"RETRAIN_TARGET={host}")
+    if host == "github":
         # https://docs.github.com/rest/actions/workflows, "Create a workflow dispatch event"
-        url = f"{base}/repos/{settings.ci_repository}/actions/workflows/{WORKFLOW}/dispatches"
-        headers = {"Authorization": f"Bearer {settings.ci_token}", "Accept": "application/vnd.github+json"}
+        path = f"/repos/{repository}/actions/workflows/{WORKFLOW}/dispatches"
     else:
         # https://docs.gitlab.com/api/pipelines, "Create a new pipeline"
-        url = f"{base}/projects/{quote(settings.ci_repository, safe='')}/pipeline"
-        headers = {"PRIVATE-TOKEN": settings.ci_token}
-    body = msgspec.json.encode({"ref": settings.ci_ref})
-    return urllib.request.Request(url, data=body, headers={**headers, "Content-Type": "application/json"})
-
-
-def dispatch(settings: Settings) -> str:
-    """Start the CI workflow."""
-    request = dispatch_request(settings)
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-            return f"the workflow of {settings.ci_repository} on {settings.ci_ref} is started"
-    except urllib.error.HTTPError as error:
-        raise UserError(
-            f"{settings.retrain_target} answers {error.code} {error.reason} to {request.full_url}"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{request.full_url} does not answer: {reason(error)}") from None
+        path = f"/projects/{quote(repository, safe='')}/pipeline"
+    call(host, settings, "POST", path, {"ref": settings.ci_ref})
+    return f"the workflow of {repository} on {settings.ci_ref} is started"
