@@ -1,4 +1,4 @@
-"""`make update` and `make update-check` of a generated repository, against releases of the template: no edit is lost."""
+"""`make update` and `make update-check` of a generated repository, against releases of the template."""
 
 import json
 import os
