@@ -1,4 +1,4 @@
-"""What is written from settings and graphs: JSON schemas for editors, and two pages of the reference."""
+"""What is written from settings and graphs: JSON schemas for editors, and three pages of the reference."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from groundplan_infra.config import NAMESPACE, PlatformConfig, ProjectConfig
+from groundplan_infra.contract import ProjectOutputs
 from groundplan_infra.cost import estimate, report
 from groundplan_infra.diagram import mermaid
 from groundplan_infra.stacks import graph_of
@@ -82,6 +83,21 @@ def stacks_page(folder: Path) -> str:
     return "\n".join([*lines, ""])
 
 
+def outputs_page() -> str:
+    """What the stack of a repository promises, as Markdown."""
+    lines = [
+        "# Outputs of a stack",
+        "",
+        "All that a repository knows of its cloud: `make outputs`, and what `make connect` reads. Made from",
+        "`groundplan_infra/contract.py`.",
+        "",
+        "| output | meaning |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{name}` | {field.description} |" for name, field in ProjectOutputs.model_fields.items()]
+    return "\n".join([*lines, ""])
+
+
 def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The sections that a model's fields hold, each once, in order."""
     found: list[type[BaseModel]] = []
@@ -119,6 +135,7 @@ def write(folder: Path) -> None:
     reference = folder.parent / "docs" / "reference"
     (reference / "stack-settings.md").write_text(reference_page())
     (reference / "stacks.md").write_text(stacks_page(folder))
+    (reference / "outputs.md").write_text(outputs_page())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import INFRA, SMALLEST
 from groundplan_infra.config import ConfigError, PlatformConfig, ProjectConfig, from_engine, parse
-from groundplan_infra.schema import MODELS, reference_page, schema_text, stacks_page
+from groundplan_infra.schema import MODELS, outputs_page, reference_page, schema_text, stacks_page
 from groundplan_infra.settings import read_settings
 from groundplan_infra.stacks import graph_of
 
@@ -105,6 +105,10 @@ def test_the_reference_page_is_current() -> None:
 
 def test_the_page_of_stacks_is_current() -> None:
     assert (INFRA.parent / "docs" / "reference" / "stacks.md").read_text() == stacks_page(INFRA)
+
+
+def test_the_page_of_outputs_is_current() -> None:
+    assert (INFRA.parent / "docs" / "reference" / "outputs.md").read_text() == outputs_page()
 
 
 def test_every_key_is_described() -> None:

@@ -1,6 +1,7 @@
 """What all components have in common."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -18,11 +19,37 @@ def dependencies(opts: pulumi.ResourceOptions | None) -> list[pulumi.Resource]:
     return list(after) if isinstance(after, Sequence) else [after]
 
 
-class Component(pulumi.ComponentResource):
-    """A group of resources: its children are parented to it and begin with its name."""
+@dataclass(frozen=True)
+class Former:
+    """What a component was called in an earlier release; what is empty has stayed as it is."""
 
-    def __init__(self, kind: str, name: str, context: Context, opts: pulumi.ResourceOptions | None) -> None:
-        super().__init__(f"groundplan:aws:{kind}", name, None, opts)
+    kind: str = ""
+    name: str = ""
+
+
+def type_of(kind: str) -> str:
+    """The type of a component, as it stands in the state."""
+    return f"groundplan:aws:{kind}"
+
+
+class Component(pulumi.ComponentResource):
+    """A group of resources: its children are parented to it and begin with its name.
+
+    `formerly` names what it was called, so that a stack that is up keeps it, and its children, when code moves.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        context: Context,
+        opts: pulumi.ResourceOptions | None,
+        *,
+        formerly: Sequence[Former] = (),
+    ) -> None:
+        aliases = [pulumi.Alias(name=each.name or name, type_=type_of(each.kind or kind)) for each in formerly]
+        options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases or None))
+        super().__init__(type_of(kind), name, None, options)
         self.name, self.context = name, context
         # The engine does not hand the dependencies of a component to its children; `options` does.
         self.after = dependencies(opts)
