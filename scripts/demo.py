@@ -73,16 +73,21 @@ def emulator(script: str) -> bool:
 
 
 def release(tag: str, edit: Callable[[], None] = lambda: None) -> None:
-    """Release the working tree as the demo's template."""
+    """Release the working tree as the demo's template; a release that is there stays."""
     TEMPLATE.mkdir(parents=True, exist_ok=True)
+    command(TEMPLATE, "git", "init", "--quiet", "--initial-branch", "main")
+    if tag in git(TEMPLATE, "tag").split():
+        return
+    for path in TEMPLATE.iterdir():
+        if path.is_dir() and path.name != ".git":
+            shutil.rmtree(path)
     for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         if name and (ROOT / name).is_file():
             (TEMPLATE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, TEMPLATE / name)
     edit()
-    command(TEMPLATE, "git", "init", "--quiet", "--initial-branch", "main")
     command(TEMPLATE, "git", "add", "--all")
-    command(TEMPLATE, "git", "commit", "--quiet", "--no-verify", "--message", tag)
+    command(TEMPLATE, "git", "commit", "--quiet", "--allow-empty", "--no-verify", "--message", tag)
     command(TEMPLATE, "git", "tag", tag)
 
 
@@ -171,9 +176,11 @@ def update() -> str:
     if runbook.exists():
         runbook.write_text(runbook.read_text(encoding="utf-8") + "\nA line of the user's.\n", encoding="utf-8")
     commit("The user's work")
-    task("update")
+    if f"_commit: {SECOND}" not in (PROJECT / ".copier-answers.yml").read_text(encoding="utf-8"):
+        task("update")
     commit(f"Release {SECOND} of the template")
-    if "A line of the user's." not in (PROJECT / "docs/operation.md").read_text(encoding="utf-8"):
+    renamed = PROJECT / "docs/operation.md"
+    if not renamed.exists() or "A line of the user's." not in renamed.read_text(encoding="utf-8"):
         raise StepError("the user's line was lost in the update")
     return f"release {SECOND} (made up) is in; the user's edit followed the file that it renames"
 
@@ -237,7 +244,10 @@ def run_steps(done: dict[str, str]) -> None:
             continue
         print(f"{step.title} ".ljust(58, "."), end=" ", flush=True)
         started = time.monotonic()
-        done[step.title] = step.run()
+        try:
+            done[step.title] = step.run()
+        except (OSError, LookupError, StopIteration, ValueError) as error:
+            raise StepError(f"{type(error).__name__}: {error}; all of it is in {LOG}") from error
         PROGRESS.write_text(json.dumps(done, indent=1), encoding="utf-8")
         print(f"{time.monotonic() - started:5.1f} s", flush=True)
 

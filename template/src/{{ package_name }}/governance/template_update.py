@@ -61,7 +61,9 @@ def read_template(folder: Path, copier: str) -> Template:
 def run_copier(template: Template, folder: Path, *arguments: str) -> None:
     """Run Copier without questions; raises UserError with its last words when it fails."""
     command = [os.environ.get("UV", "uv"), "tool", "run", "--quiet", f"copier@{template.copier}", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # The settings of the repository are of no concern to it, and .env is not where it runs.
+    environment = {name: value for name, value in os.environ.items() if name != "UV_ENV_FILE"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         told = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "it said nothing")
