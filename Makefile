@@ -27,8 +27,8 @@ $(CURDIR)/.uv/bin/uv:
 	python3 -m venv .uv
 	.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 
-demo: $(UV_NEEDED)  ## From a name to a served model, on this machine (KEEP=1 leaves it serving)
-	@$(RUN) --no-default-groups --group template python scripts/demo.py $(if $(KEEP),--keep)
+demo: $(UV_NEEDED)  ## One set of answers, from nothing to a governed environment, on this machine (KEEP=1 leaves it running, FRESH=1 begins anew)
+	@$(RUN) --no-default-groups --group template python scripts/demo.py $(if $(KEEP),--keep) $(if $(FRESH),--fresh)
 
 test: check  ## Everything: lint, types, and all tests
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m "not slow"

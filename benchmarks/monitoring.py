@@ -62,8 +62,8 @@ def block(source: random.Random) -> bytes:
     for number in range(BLOCK):
         row = {f"c{column}": source.gauss(0, 1) for column in range(COLUMNS)}
         share = source.random()
-        answer = {"id": f"b-{number:x}", "prediction": "yes" if share > 0.5 else "no"}
-        answer |= {"probabilities": {"no": 1 - share, "yes": share}}
+        label, shares = "yes" if share > 0.5 else "no", {"no": 1 - share, "yes": share}
+        answer = {"id": f"b-{number:x}", "prediction": label, "probabilities": shares}
         record = {"time": time.time(), "model_version": "1", "rows": [row], "predictions": [answer]}
         lines.append(json.dumps(record, separators=(",", ":")))
     return ("\n".join(lines) + "\n").encode()

