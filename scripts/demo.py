@@ -228,13 +228,15 @@ STEPS = (
 )
 
 
+CLOUD_STEP = STEPS[2].title  # from here on, steps rest on the embedded AWS
+
+
 def load_progress() -> dict[str, str]:
     """The results of the steps that were done before; none when the cloud that they left is gone."""
     if not PROGRESS.exists():
         return {}
     found: dict[str, str] = json.loads(PROGRESS.read_text(encoding="utf-8"))
-    began_cloud = STEPS[2].title in found
-    return found if not began_cloud or emulator(RUNNING) else {}
+    return found if CLOUD_STEP not in found or emulator(RUNNING) else {}
 
 
 def begin(fresh: bool) -> dict[str, str]:

@@ -28,6 +28,7 @@ STEPS = (
     "changes; labels come in",
     "Retraining, because of",
     "version 2 is the challenger",
+    "The gate: skill against the champion",
     "Version 2 answers 10 %",
     "Version 2 answers 50 %",
     "Version 2 is the champion",

@@ -73,6 +73,16 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["GROUNDPLAN_STATE"] = before
 
 
+@pytest.fixture
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An embedded AWS for one test alone."""
+    monkeypatch.setenv("GROUNDPLAN_STATE", str(tmp_path / "state"))
+    yield tmp_path
+    running = emulator.running()
+    if running:
+        emulator.stop(running)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """One line with the reason and the names of what could not run."""
     left_out = [report for report in terminalreporter.stats.get("skipped", []) if "no engine:" in str(report.longrepr)]

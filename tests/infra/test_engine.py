@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +72,6 @@ def settings(env: str, **changes: Any) -> dict[str, Any]:
     values = {key.removeprefix("groundplan:"): value for key, value in file.items()}
     audit = {**values.get("audit", {}), **NO_ACCOUNT_SETTINGS}
     return {**values, "emulated": True, "audit": audit, **changes}
-
-
-@pytest.fixture
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An embedded AWS for one test alone."""
-    monkeypatch.setenv("GROUNDPLAN_STATE", str(tmp_path / "state"))
-    yield tmp_path
-    running = emulator.running()
-    if running:
-        emulator.stop(running)
 
 
 def client(service: str) -> Any:

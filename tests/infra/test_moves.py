@@ -3,13 +3,11 @@
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import INFRA
-from groundplan_infra.engine import emulator
 from test_engine import Program, settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine")]
@@ -54,16 +52,6 @@ def released(folder: Path, revision: str) -> Path:
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     return folder / "infra"
-
-
-@pytest.fixture
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An embedded AWS for one test alone."""
-    monkeypatch.setenv("GROUNDPLAN_STATE", str(tmp_path / "state"))
-    yield tmp_path
-    running = emulator.running()
-    if running:
-        emulator.stop(running)
 
 
 def test_a_component_of_another_name_and_kind_is_the_same_to_the_engine(

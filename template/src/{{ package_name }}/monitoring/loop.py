@@ -159,7 +159,9 @@ class Rehearsal:
         """The gate, then a growing share of the requests."""
 
         def told(text: str) -> None:
-            if text.startswith("Version "):
+            if text.startswith("skill against the champion"):
+                self.timeline.add(f"The gate: {' '.join(text.split())}")
+            elif text.startswith("Version "):
                 self.timeline.add(text, kind="good" if "is the champion" in text else "")
 
         task(f"{PACKAGE}.pipeline.promote", "--rollout", "canary", told=told)
