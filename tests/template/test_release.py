@@ -12,7 +12,7 @@ from harness import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 sys.path.insert(0, str(ROOT / "scripts"))
-import release
+import release  # noqa: E402
 
 LOG = "# Changelog\n\n## 1.2.0 (2027-01-02)\n\nNew.\n\n## 1.1.0 (unreleased)\n\nSoon.\n\n## 1.0.0 (2026-12-01)\n\n"
 
