@@ -25,6 +25,7 @@ INTERRUPT_SECONDS = 60
 # A killed engine needs a moment to be gone.
 DYING_SECONDS = 3
 SALT = "encryptionsalt:"
+HALF_WRITTEN, WRITING_TRIES = "failed to load checkpoint: EOF", 10
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,12 @@ class Session:
         provider = os.environ.get("GROUNDPLAN_SECRETS_PROVIDER", "") if not self.emulated else ""
         chosen = ["--secrets-provider", provider] if provider else []
         done = self.run("stack", "select", self.name, "--create", *chosen, quiet=True)
+        tries = WRITING_TRIES
+        while done.returncode and HALF_WRITTEN in done.stderr and tries:
+            # Another engine writes the state just now.
+            time.sleep(0.5)
+            tries -= 1
+            done = self.run("stack", "select", self.name, "--create", *chosen, quiet=True)
         if done.returncode:
             raise EngineError(f"stack {self.name}: {last_line(done.stderr)}")
 
@@ -146,9 +153,10 @@ class Session:
         say(f"engine: pulumi {self.cli.origin}; AWS plugin: {self.plugin.origin}")
         if self.emulated:
             say(f"AWS: embedded, a stand-in (moto) at {self.aws.url}")
+        held = self.refuse_locked() if operation != "preview" else []
         self.select()
         if operation != "preview":
-            self.recover()
+            self.recover(held)
         if operation == "destroy":
             self.refuse_protected()
         words = [operation, "--stack", self.name, *options]
@@ -159,17 +167,18 @@ class Session:
             words += ["--yes", *([] if judged else ["--skip-preview"])]
         return self.run(*words).returncode
 
-    def recover(self) -> None:
-        """Take up what a killed engine left: its lock, and operations that it had begun.
-
-        Raises EngineError where another engine is still at work.
-        """
+    def refuse_locked(self) -> list[dict[str, Any]]:
+        """The locks that killed engines left; raises EngineError where another engine is still at work."""
         held = self.locks()
         deadline = time.monotonic() + DYING_SECONDS
         while (alive := [lock for lock in held if emulator.alive(lock["pid"])]) and time.monotonic() < deadline:
             time.sleep(0.2)
         if alive:
             raise EngineError(f"stack {self.name} is locked: process {alive[0]['pid']} is at work on it; wait for it")
+        return held
+
+    def recover(self, held: list[dict[str, Any]]) -> None:
+        """Take up what a killed engine left: its locks, and operations that it had begun."""
         if held:
             say(f"stack {self.name}: an engine was killed at work; its lock is removed")
             self.run("cancel", self.name, "--yes", quiet=True)
