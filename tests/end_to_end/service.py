@@ -63,6 +63,16 @@ def wait_for(url: str, process: subprocess.Popen, log: Path | None = None) -> No
     raise AssertionError(f"{url}: {problem}; exit code {process.poll()}\n{printed}")
 
 
+def left_running(folder: Path) -> list[str]:
+    """The programs that still work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 @contextmanager
 def background(project: Path, *words: str, ready: str, **environment: str) -> Iterator[None]:
     """A task that goes on, stopped in the end as Ctrl-C would; each attempt has a log of its own."""

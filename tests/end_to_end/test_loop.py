@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.service import make
+from end_to_end.service import left_running, make
 from harness import PristineRenders
 
 SECRET = "T0-word-that-nobody-may-see"
@@ -68,6 +68,7 @@ def test_the_loop_is_rehearsed(renders: PristineRenders, tmp_path: Path, answers
     page = (project / ".local/loop/timeline.html").read_text(encoding="utf-8")
     assert page.count("<li") == len(re.findall(r"^ *\d+\.\d s ", text, re.M))
 
+    assert left_running(project) == []
     assert not (project / ".local/mlflow.db").exists()
     assert not (project / "governance/audit.jsonl").exists()
     assert not (project / ".local/logs").exists()

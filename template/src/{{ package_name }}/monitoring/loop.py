@@ -174,7 +174,8 @@ class Rehearsal:
         task(f"{PACKAGE}.pipeline.promote")
         self.timeline.add(f"Version {broken.number} is promoted at once, and fails on every request", kind="bad")
         if self.observed:
-            wait_for("rollback", lambda: audited("rollback"))
+            # The audit log is first, the alias follows.
+            wait_for("rollback", lambda: self.version(CHAMPION).number != broken.number)
         else:
             wait_for("failed requests", lambda: ask_service(self.settings)[broken.number].failed > FAILURES)
             take_back(self.settings, Cause("failed requests that /metrics tells", broken.number))

@@ -20,7 +20,7 @@ def read_labelled(path: Path = paths.LABELLED) -> pd.DataFrame:
 
     Raises UserError when the file is of another form.
     """
-    if not path.exists() or path.read_text(encoding="utf-8") == NO_ROWS:
+    if not path.exists() or path.read_text(encoding="utf-8").strip() in ("", ID_COLUMN):
         return pd.DataFrame(columns=[ID_COLUMN])
     frame = read_table(path)
     if ID_COLUMN not in frame.columns:
