@@ -66,9 +66,16 @@ def load_texts(path: Path = TEXTS) -> Texts:
     if not path.exists():
         raise UserError(f"{path} is missing; bring it back with `git checkout HEAD -- {path}`")
     try:
-        return msgspec.yaml.decode(path.read_bytes(), type=Texts)
+        return msgspec.convert(without_gaps(msgspec.yaml.decode(path.read_bytes())), Texts)
     except msgspec.MsgspecError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def without_gaps(found: Any) -> Any:
+    """What was read, with an empty text where nothing stands behind a key."""
+    if isinstance(found, dict):
+        return {name: without_gaps(value) for name, value in found.items()}
+    return "" if found is None else found
 
 
 def read_measured(client: MlflowClient, version: Version) -> Measured:

@@ -119,13 +119,15 @@ class Models:
         return await asyncio.get_running_loop().run_in_executor(self.explain_pool, champion.explain, rows)
 
     async def ask_champion(self, champion: Predictor, rows: Rows) -> tuple[Predictor, Answers]:
-        """The champion's answers, or the spare's when it fails; raises what the champion raised when there is none."""
+        """The champion's answers, or another version's when it fails; raises what it raised when there is none."""
         try:
             return champion, await self.timed(champion, rows)
         except Exception as error:
             self.telemetry.outcome(champion.version, "error")
-            spare = self.spare
-            if spare is None or spare is champion:
+            # A request that began before a rollback failed with the version that is out, and the champion is another.
+            others = [each for each in (self.champion, self.spare) if each is not None and each is not champion]
+            spare = next((each for each in others if same_problem(each.schema, champion.schema)), None)
+            if spare is None:
                 raise
             if self.problem != (problem := f"version {champion.version} fails: {error}"):
                 self.problem = problem
