@@ -61,6 +61,15 @@ def column_width(column: Column) -> int:
     return 3 if column.type == "date" else 1
 
 
+def feature_places(schema: Schema) -> dict[str, slice]:
+    """Where each feature is in an encoded row."""
+    found, start = {}, 0
+    for name, column in schema.features.items():
+        found[name] = slice(start, start + column_width(column))
+        start = found[name].stop
+    return found
+
+
 def column_encoder(column: Column) -> Callable[[Any], tuple[float | None, ...]]:
     """The function that turns one value of a column into its floats; None stands for missing."""
     if column.type == "category":

@@ -2,19 +2,18 @@
 
 import urllib.error
 import urllib.request
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from ..cli import UserError, reason
 from ..settings import Settings
 
-Host = Literal["github", "gitlab"]
 API_URLS: dict[str, str] = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}
 TIMEOUT_SECONDS = 30
 
 
-def check_settings(host: str, settings: Settings, why: str) -> None:
+def check_settings(settings: Settings, why: str) -> None:
     """Raise UserError when a setting is missing that a call needs."""
     missing = [name for name in ("ci_repository", "ci_token") if not getattr(settings, name)]
     if missing:

@@ -19,10 +19,9 @@ from ..settings import Settings, load_settings
 from .ci_host import call, check_settings
 from .template_edits import Outcome
 from .template_report import changelog_between, text_report
-from .template_update import apply_update, git, read_template
+from .template_update import CONFLICTS, apply_update, git, read_template
 
 BRANCH = "template-update"
-CONFLICTS = 3
 IDENTITY = {
     "GIT_AUTHOR_NAME": "template update",
     "GIT_AUTHOR_EMAIL": "template-update@localhost",
@@ -127,7 +126,7 @@ def main() -> None:
         if not outcome.changed:
             return
         if host in ("github", "gitlab") and settings.ci_token:
-            check_settings(host, settings, "make update-check")
+            check_settings(settings, "make update-check")
             commit_and_push(clone, git(folder, "remote", "get-url", "origin").strip(), outcome, settings)
             print(f"\n{open_request(host, settings, outcome, told)}")
         else:

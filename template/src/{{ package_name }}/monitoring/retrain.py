@@ -46,7 +46,7 @@ def run_pipeline() -> str:
 def dispatch(settings: Settings) -> str:
     """Start the CI workflow; raises UserError when a setting is missing or the host refuses."""
     host, repository = settings.retrain_target, settings.ci_repository
-    check_settings(host, settings, f"RETRAIN_TARGET={host}")
+    check_settings(settings, f"RETRAIN_TARGET={host}")
     if host == "github":
         # https://docs.github.com/rest/actions/workflows, "Create a workflow dispatch event"
         path = f"/repos/{repository}/actions/workflows/{WORKFLOW}/dispatches"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import task
-from ..encoding import Floats, column_width
+from ..encoding import Floats, feature_places
 from ..schema import Schema
 from .evaluation import skill
 
@@ -38,10 +38,8 @@ def permutation_importance(
         return skill(task.losses(target, task.predict(model, features)), floor)
 
     whole, generator = measured(encoded), np.random.default_rng(seed)
-    found, start = [], 0
-    for name, column in schema.features.items():
-        part = slice(start, start + column_width(column))
-        start = part.stop
+    found = []
+    for name, part in feature_places(schema).items():
         lost = []
         for _ in range(REPEATS):
             shuffled = encoded.copy()

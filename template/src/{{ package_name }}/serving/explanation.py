@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..encoding import column_width
+from ..encoding import feature_places
 from ..schema import Schema
 
 PAIRS = 16  # of orders; the same ones for every row, so that an answer can be repeated
@@ -19,21 +19,12 @@ SEED = 0
 Array = npt.NDArray[Any]
 
 
-def positions(schema: Schema) -> dict[str, slice]:
-    """Where each feature is in an encoded row."""
-    found, start = {}, 0
-    for name, column in schema.features.items():
-        found[name] = slice(start, start + column_width(column))
-        start = found[name].stop
-    return found
-
-
 def contributions(score: Callable[[Array], Array], row: Array, baseline: Array, schema: Schema) -> dict[str, float]:
     """The share of each feature in the score of an encoded row, the largest first.
 
     `score` takes rows of shape (n, width) and gives shape (n,).
     """
-    places = list(positions(schema).values())
+    places = list(feature_places(schema).values())
     generator, totals = np.random.default_rng(SEED), np.zeros(len(places))
     for _ in range(PAIRS):
         order = generator.permutation(len(places))
