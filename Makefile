@@ -34,9 +34,9 @@ test: check  ## Everything: lint, types, and all tests
 	$(RUN) pytest -n $(JOBS) --dist worksteal -m "not slow"
 	$(INFRA) pytest -n $(JOBS) --dist loadfile -m "not slow"
 	$(POLICY) pytest -n $(JOBS) --dist loadfile -m "not slow"
-	$(INFRA) pytest -n $(ENGINES) --dist worksteal -m slow
+	$(INFRA) pytest -n $(ENGINES) --dist worksteal -m slow --durations 10
 	$(POLICY) pytest -n $(JOBS) --dist worksteal -m slow
-	$(RUN) pytest -n $(JOBS) --dist worksteal -m slow
+	$(RUN) pytest -n $(JOBS) --dist worksteal -m slow --durations 20
 
 fast: $(UV_NEEDED)  ## The tests that take seconds
 	$(RUN) pytest -n $(JOBS) -m "not slow"

@@ -149,8 +149,9 @@ def test_the_github_workflow_runs_on_this_machine(renders: PristineRenders, tmp_
     )
     assert done.returncode == 0, done.stdout[-6000:]
     for stage in stage_list("1"):
-        assert f"ci/{stage['title']}" in done.stdout, stage["name"]
-    assert done.stdout.count("Job succeeded") == len(stage_list("1")) + 1
+        assert (f"ci/{stage['title']}" in done.stdout) == (stage["on"] != "schedule"), stage["name"]
+    pushed = [stage for stage in stage_list("1") if stage["on"] != "schedule"]
+    assert done.stdout.count("Job succeeded") == len(pushed) + 1
     assert "Version 1 is the champion" in done.stdout
 
 
