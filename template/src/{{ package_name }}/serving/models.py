@@ -61,6 +61,8 @@ class Models:
             self.challenger = None
         self.champion, self.problem = predictor, ""
         self.telemetry.use_model(predictor)
+        # What is loaded stays, and the collector need not look at it; what was replaced must not stay with it.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 
