@@ -6,15 +6,17 @@ unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 UV_VERSION := 0.13.8
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.uv/bin/uv)
-# The generated repositories find the same uv.
-export PATH := $(dir $(UV)):$(PATH)
+UV_NEEDED := $(filter $(CURDIR)/.uv/bin/uv,$(UV))
+# The generated repositories find the uv that is fetched here; one that is on the PATH, they find by themselves.
+ifneq ($(UV_NEEDED),)
+export PATH := $(CURDIR)/.uv/bin:$(PATH)
+endif
 RUN := $(UV) run --quiet
 # Infrastructure has an environment of its own: Pulumi's libraries and the template's tests do not mix.
 INFRA := $(UV) run --quiet --directory infra
 POLICY := $(UV) run --quiet --directory policies
 ENV ?= local
 STACK ?= $(ENV)
-UV_NEEDED := $(filter $(CURDIR)/.uv/bin/uv,$(UV))
 # Tests run side by side; each needs about a gigabyte.
 JOBS ?= 2
 # The engine waits more than it works.

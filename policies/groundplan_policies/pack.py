@@ -6,6 +6,7 @@ resource anew for every rule, and pins a protobuf that others cannot use; see do
 """
 
 import datetime
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
@@ -231,7 +232,11 @@ def today() -> datetime.date:
 
 
 def serve(folder: Path) -> None:
-    """Serve the pack of a folder until the engine ends this process. A mistake in its files is one line, and exit 1."""
+    """Serve the pack of a folder until the engine ends this process, or is killed.
+
+    A mistake in the pack's files is one line, and exit 1.
+    """
+    started_by = os.getppid()
     try:
         pack = Pack(folder)
     except SettingsError as error:
@@ -243,4 +248,6 @@ def serve(folder: Path) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    server.wait_for_termination()
+    while server.wait_for_termination(timeout=1) and os.getppid() == started_by:
+        pass
+    server.stop(grace=None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.service import call, make, serving
+from end_to_end.service import call, left_running, make, serving
 from harness import PristineRenders, choices, stored_questions
 
 OPTION_SETS: list[dict[str, Any]] = [
@@ -61,6 +61,7 @@ def test_a_fresh_repository_checks_trains_and_serves(
     checked = make(project, "check")
     assert re.search(r"(\d+) passed", checked.stdout) or re.search(r"^(\.+)", checked.stdout, re.M), checked.stdout
     assert checked.stderr == ""
+    assert left_running(project) == []
     make(project, "pipeline")
     assert "is the champion" in make(project, "promote").stdout
     assert "chain intact" in make(project, "audit").stdout

@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +236,16 @@ def test_a_project_joins_a_shared_platform(own_state: Path) -> None:
     assert {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]} == buckets
 
 
+def running_in_session(leader: int) -> list[str]:
+    """What runs of the session that a process began: its plugins, each in a group of its own."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(folder.name)) == leader:
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 def test_an_interrupted_up_is_taken_up_again(own_state: Path) -> None:
     program = Program(own_state / "program", "platform", "local", settings("local"))
     process = subprocess.Popen(
@@ -247,6 +259,10 @@ def test_an_interrupted_up_is_taken_up_again(own_state: Path) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             break
     process.wait(timeout=60)
+    deadline = time.monotonic() + 20
+    while (left := running_in_session(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == []
     kept = {each["urn"]: each.get("id") for each in program.resources()}
     assert kept
     again = program.run("up")

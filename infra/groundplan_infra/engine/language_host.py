@@ -168,17 +168,22 @@ def printed(item: tuple[str, bytes]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serve until the engine ends this process; Ctrl-C is the engine's to handle."""
+    """Serve until the engine ends this process, or is killed; Ctrl-C is the engine's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    started_by = os.getppid()
     engine = next((each for each in reversed(sys.argv[1:]) if not each.startswith("-")), "")
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=8), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
     )
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine), server)
+    host = LanguageHost(engine)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    server.wait_for_termination()
+    while server.wait_for_termination(timeout=1) and os.getppid() == started_by:
+        pass
+    server.stop(grace=None)
+    host.stop()
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
@@ -86,8 +88,18 @@ func main() {
 		reportNames(provider, prov.Resources, m.Resources)
 		return
 	}
+	go endWith(os.Getppid(), server)
 	schema := []byte(fmt.Sprintf(`{"name":"aws","version":%q}`, sdkVersion))
 	pfbridge.Main(ctx, "aws", prov, pfbridge.ProviderMetadata{PackageSchema: schema})
+}
+
+// endWith ends this process, and the Terraform provider with it, once the engine that started it was killed.
+func endWith(engine int, server io.Closer) {
+	for os.Getppid() == engine {
+		time.Sleep(time.Second)
+	}
+	_ = server.Close()
+	os.Exit(1)
 }
 
 // resources gives each Terraform type one token (the canonical one where old aliases exist) and the SDK's names.

@@ -4,7 +4,9 @@ A new champion is loaded beside the old one and takes over between two requests.
 """
 
 import asyncio
+import os
 import random
+import signal
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -95,10 +97,13 @@ class Service:
         self.log.close()
 
     async def watch(self) -> None:
-        """Look for another champion, and for a challenger, again and again."""
-        while True:
+        """Look for another champion, and for a challenger, for as long as there is a server that this worker is of."""
+        server = os.getppid()
+        while os.getppid() == server:
             await self.models.refresh()
             await asyncio.sleep(self.settings.serve_reload_seconds)
+        # A server that was killed stops no worker, and the port would stay taken.
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         started = time.perf_counter()
