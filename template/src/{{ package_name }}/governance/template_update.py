@@ -142,7 +142,10 @@ def unmerged(folder: Path) -> list[str]:
 
 def parse_answers(text: str) -> dict[str, str]:
     """`name=value name=value`, quoted as in a shell; raises UserError for another form."""
-    pairs = [word.partition("=") for word in shlex.split(text)]
+    try:
+        pairs = [word.partition("=") for word in shlex.split(text)]
+    except ValueError as error:
+        raise UserError(f"DATA: {text!r}: {error}") from None
     wrong = [name for name, separator, _ in pairs if not (name and separator)]
     if wrong:
         raise UserError(f"DATA: {wrong[0]!r} does not read name=value")
