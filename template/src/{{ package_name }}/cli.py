@@ -16,6 +16,11 @@ def reason(error: Exception) -> str:
     return without_credentials(lines[0])[:300]
 
 
+def on_one_line(error: Exception) -> str:
+    """The whole text of an error of a YAML reader, which spreads it over lines and names the file in its own way."""
+    return re.sub(r'\s*in "<[^>]*>", ', ": ", " ".join(str(error).split()))
+
+
 def without_credentials(text: str) -> str:
     """A text without the names and passwords that addresses in it may carry."""
     return re.sub(r"//[^/@\s]+@", "//***@", text)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .cli import UserError
+from .cli import UserError, on_one_line
 
 Kind = Literal["number", "integer", "boolean", "category", "date", "ignored"]
 Label = bool | int | float | str
@@ -57,7 +57,7 @@ def parse_schema(text: str | bytes, *, target: str, task: str, path: str) -> Sch
     try:
         columns = msgspec.yaml.decode(text, type=dict[str, Column])
     except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {on_one_line(error)}") from None
     for name, column in columns.items():
         check_column(name, column, path)
     if target not in columns:

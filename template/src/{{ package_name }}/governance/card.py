@@ -14,7 +14,7 @@ import mlflow
 import msgspec
 from mlflow import MlflowClient
 
-from ..cli import UserError, reason, run, without_credentials
+from ..cli import UserError, on_one_line, reason, run, without_credentials
 from ..pipeline import paths
 from ..pipeline.params import Params, load_params
 from ..pipeline.registry import BUNDLE, CHALLENGER, CHAMPION, Version, connect, get_version
@@ -68,7 +68,7 @@ def load_texts(path: Path = TEXTS) -> Texts:
     try:
         return msgspec.convert(without_gaps(msgspec.yaml.decode(path.read_bytes())), Texts)
     except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {on_one_line(error)}") from None
 
 
 def without_gaps(found: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ..cli import UserError, run
+from ..cli import UserError, on_one_line, run
 from ..settings import Settings, load_settings
 from .retrain import retrain, take_back
 from .trigger import RETRAIN, ROLLBACK, Runner, alerts_token, load_secret, make_server
@@ -40,7 +40,7 @@ def read_yaml(name: str) -> Any:
     try:
         return yaml.safe_load((SOURCE / name).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{SOURCE / name}: {' '.join(str(error).split())}") from None
+        raise UserError(f"{SOURCE / name}: {on_one_line(error)}") from None
 
 
 def prometheus_config(given: dict[str, Any], settings: Settings) -> dict[str, Any]:

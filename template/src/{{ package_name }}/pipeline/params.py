@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from ruamel.yaml import YAML
 
-from ..cli import UserError
+from ..cli import UserError, on_one_line
 from ..schema import Schema, load_schema
 from ..task import TASK
 from . import paths
@@ -110,7 +110,7 @@ def load_params(path: Path = paths.PARAMS) -> Params:
     try:
         return msgspec.yaml.decode(path.read_bytes(), type=Params)
     except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {on_one_line(error)}") from None
 
 
 def load_data_schema(params: Params) -> Schema:
