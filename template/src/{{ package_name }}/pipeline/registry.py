@@ -11,7 +11,7 @@ import msgspec
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ..cli import UserError, reason
+from ..cli import UserError, reason, without_credentials
 from ..settings import Settings
 
 CHAMPION = "champion"
@@ -29,19 +29,30 @@ class Version(msgspec.Struct):
     created: float
 
 
+def network_cause(error: Exception) -> Exception:
+    """What the system said of a connection, which MLflow's error has wrapped in others; else the error itself."""
+    first: BaseException = error
+    while first.__context__ is not None:
+        first = first.__context__
+    return first if isinstance(first, OSError) else error
+
+
 def connect(settings: Settings) -> MlflowClient:
     """A client of the tracking server; local state goes under .local. Raises UserError when it does not answer."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="mlflow")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # A server that restarts is waited for, one that is not there is told in seconds; MLflow's own 7 take four minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     Path(".local").mkdir(exist_ok=True)
     mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
-    client = MlflowClient()
     try:
+        client = MlflowClient()
         client.search_experiments(max_results=1)
     except Exception as error:
-        raise UserError(f"MLFLOW_TRACKING_URI does not answer: {reason(error)}") from None
+        address = without_credentials(settings.mlflow_tracking_uri)
+        raise UserError(f"MLFLOW_TRACKING_URI does not answer: {address}: {reason(network_cause(error))}") from None
     return client
 
 
