@@ -135,7 +135,9 @@ def test_the_life_of_a_local_platform(own_state: Path) -> None:
     vpcs = [vpc for vpc in client("ec2").describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
     assert [vpc["CidrBlock"] for vpc in vpcs] == ["10.21.0.0/16"]
 
-    program.done("destroy")
+    removed = program.run("destroy")
+    assert removed.returncode == 0, removed.stdout[-3000:] + removed.stderr
+    assert f"`kill {emulator.ensure().pid}` ends it" in removed.stderr
     assert program.resources() == []
     assert [arn for arn in tagged("ground") if not STAY.search(arn)] == []
     assert client("s3").list_buckets()["Buckets"] == []

@@ -165,7 +165,10 @@ class Session:
             words += ["--policy-pack", str(policies)]
         if operation != "preview":
             words += ["--yes", *([] if judged else ["--skip-preview"])]
-        return self.run(*words).returncode
+        code = self.run(*words).returncode
+        if self.emulated and operation == "destroy" and code == 0:
+            say(f"the embedded AWS goes on, for other stacks; `kill {self.aws.pid}` ends it and all that it holds")
+        return code
 
     def refuse_locked(self) -> list[dict[str, Any]]:
         """The locks that killed engines left; raises EngineError where another engine is still at work."""
