@@ -10,7 +10,6 @@ import joblib
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import shap
 
 from .. import task
@@ -19,7 +18,7 @@ from ..encoding import encoded_features
 from ..pipeline import paths
 from ..pipeline.frame import encode_frame
 from ..pipeline.params import load_data_schema, load_params
-from ..pipeline.reports import write_json
+from ..pipeline.reports import read_parquet, write_json
 from ..schema import Schema
 
 MOST_ROWS, BACKGROUND_ROWS, SHOWN = 500, 100, 20
@@ -78,7 +77,7 @@ def main() -> None:
     if not (paths.MODEL.exists() and paths.TEST.exists()):
         raise UserError(f"{paths.MODEL} or {paths.TEST} is missing; run `make pipeline` first")
     model = joblib.load(paths.MODEL)
-    test, train = pd.read_parquet(paths.TEST), pd.read_parquet(paths.TRAIN)
+    test, train = read_parquet(paths.TEST), read_parquet(paths.TRAIN)
     background = encode_frame(train.sample(min(BACKGROUND_ROWS, len(train)), random_state=params.split.seed), schema)
     rows = encode_frame(test.head(MOST_ROWS), schema)
     explainer, values = explain(model, rows, background, params.split.seed)

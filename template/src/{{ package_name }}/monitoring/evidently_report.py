@@ -13,6 +13,7 @@ from evidently.presets import DataDriftPreset
 
 from ..cli import UserError, reason, run
 from ..pipeline import paths
+from ..pipeline.reports import read_parquet
 from ..schema import Schema, from_json
 from ..settings import load_settings
 from .served import served_version
@@ -62,7 +63,7 @@ def main() -> None:
     if now.empty:
         raise UserError(f"version {served.version} has answered nothing yet")
     defined = definition(schema)
-    before = pd.read_parquet(paths.TRAIN)
+    before = read_parquet(paths.TRAIN)
     result = Report([DataDriftPreset()]).run(as_evidently(now, defined), as_evidently(before, defined))
     paths.REPORTS.mkdir(exist_ok=True)
     result.save_html(str(PAGE))

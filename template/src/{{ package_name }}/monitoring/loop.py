@@ -21,7 +21,7 @@ from ..cli import UserError, run
 from ..pipeline import paths
 from ..pipeline.params import load_data_schema, load_params, update_params
 from ..pipeline.registry import CHALLENGER, CHAMPION, Version, connect, get_version
-from ..pipeline.reports import read_json
+from ..pipeline.reports import read_json, read_parquet
 from ..schema import Column, Schema
 from ..settings import PACKAGE, Settings
 from .faults import plant
@@ -123,7 +123,7 @@ class Rehearsal:
         self.timeline.add("The pipeline has run: version 1 is the challenger")
         task(f"{PACKAGE}.pipeline.promote")
         self.timeline.add("Version 1 passes the gate and is the champion", kind="good")
-        return request_rows(pd.read_parquet(paths.VALID), self.schema)
+        return request_rows(read_parquet(paths.VALID), self.schema)
 
     def normal_requests(self, client: Client) -> None:
         """Requests as the model knows them."""
@@ -134,7 +134,7 @@ class Rehearsal:
     def changed_requests(self, client: Client) -> None:
         """The source of some columns changes; labels come in, one after the other."""
         names = columns_to_change(self.schema)
-        frame = pd.read_parquet(paths.VALID)
+        frame = read_parquet(paths.VALID)
         numbers = frame[[name for name in names if self.schema.columns[name].type in ("number", "integer")]]
         spans = {str(name): float(span) for name, span in (numbers.max() - numbers.min()).items()}
         client.labelling = True

@@ -1,7 +1,6 @@
 """Stage evaluate: metrics, slices, calibration, fairness, importance and plots on the held-out rows."""
 
 import joblib
-import pandas as pd
 
 from .. import task
 from ..cli import UserError, run
@@ -13,7 +12,7 @@ from .fairness import fairness_gaps
 from .frame import encode_frame
 from .importance import permutation_importance
 from .params import load_data_schema, load_params
-from .reports import write_json
+from .reports import read_parquet, write_json
 
 
 def check_columns(key: str, names: list[str], schema: Schema) -> None:
@@ -29,11 +28,11 @@ def main() -> None:
     schema = load_data_schema(params)
     check_columns("gate.slices", params.gate.slices or [], schema)
     check_columns("gate.protected", params.gate.protected, schema)
-    test = pd.read_parquet(paths.TEST)
+    test = read_parquet(paths.TEST)
     target = task.encode_target(test[schema.target], schema)
     model, encoded = joblib.load(paths.MODEL), encode_frame(test, schema)
     predicted = task.predict(model, encoded)
-    baseline = baseline_for(pd.read_parquet(paths.TRAIN), len(test), schema)
+    baseline = baseline_for(read_parquet(paths.TRAIN), len(test), schema)
     metrics = finite(score(target, predicted, baseline))
     write_json(paths.METRICS, metrics)
     write_json(paths.SLICES, score_slices(test, schema, params.gate, target, predicted, baseline))

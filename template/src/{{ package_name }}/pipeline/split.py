@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from .. import task
 from ..cli import UserError, run
 from . import paths
 from .params import load_data_schema, load_params
-from .reports import read_json, write_parquet
+from .reports import read_json, read_parquet, write_parquet
 
 MIN_ROWS = 10
 
@@ -39,7 +38,7 @@ def main() -> None:
     """From data/valid.parquet to data/train.parquet and data/test.parquet; stratified where the task has strata."""
     params = load_params()
     schema = load_data_schema(params)
-    frame = pd.read_parquet(paths.VALID)
+    frame = read_parquet(paths.VALID)
     from_source = (frame.index <= read_json(paths.INGESTION)["rows"]).sum()
     if from_source < MIN_ROWS:
         raise UserError(f"{paths.VALID}: {from_source} rows are too few to split; at least {MIN_ROWS} are needed")

@@ -11,6 +11,7 @@ import pandas as pd
 from ..cli import UserError
 from ..encoding import parse_date
 from ..schema import ISO, Column, Schema
+from .reports import read_parquet
 
 TRUE_FALSE = {"true": True, "false": False}
 DELIMITERS = ",;\t|"
@@ -29,7 +30,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if path.suffix == ".csv":
         frame = read_csv(path)
     elif path.suffix == ".parquet":
-        frame = read_parquet(path)
+        frame = read_parquet_as_text(path)
     else:
         raise UserError(f"{path}: only .csv and .parquet files can be read")
     if frame.empty:
@@ -75,10 +76,10 @@ def check_fields(path: Path) -> str:
     return delimiter
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
+def read_parquet_as_text(path: Path) -> pd.DataFrame:
     """Read a Parquet file and write each value as a CSV file would hold it."""
     try:
-        frame = pd.read_parquet(path)
+        frame = read_parquet(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None
     return as_objects(pd.DataFrame({str(name).strip(): as_text(frame[name]) for name in frame.columns}))

@@ -16,7 +16,7 @@ from ..schema import Schema
 from . import paths
 from .frame import encode_frame
 from .params import load_data_schema, load_params
-from .reports import write_json
+from .reports import read_parquet, write_json
 
 
 def build_pipeline(schema: Schema, arguments: dict[str, Any], seed: int) -> Pipeline:
@@ -49,7 +49,7 @@ def main() -> None:
     """From data/train.parquet to models/model.pkl."""
     params = load_params()
     schema = load_data_schema(params)
-    frame = pd.read_parquet(paths.TRAIN)
+    frame = read_parquet(paths.TRAIN)
     started, worked = time.time(), time.process_time()
     pipeline = fit(frame, schema, params.train.estimator, params.train.seed)
     seconds, cpu_seconds = time.time() - started, time.process_time() - worked

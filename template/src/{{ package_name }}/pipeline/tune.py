@@ -26,6 +26,7 @@ from .evaluation import skill
 from .frame import encode_frame
 from .params import Params, load_data_schema, load_params, update_params
 from .registry import connect, experiment_id
+from .reports import read_parquet
 from .train import build_pipeline
 
 PARENT = "mlflow_parent_run"
@@ -84,7 +85,7 @@ def main() -> None:
     schema = load_data_schema(params)
     if not paths.TRAIN.exists():
         raise UserError(f"{paths.TRAIN} is missing; run `make pipeline` first")
-    frame = pd.read_parquet(paths.TRAIN)
+    frame = read_parquet(paths.TRAIN)
     client = connect(settings)
     name = f"{task.TASK}-{file_hash(Path(paths.TRAIN))[:12]}-{params.train.seed}"
     study = optuna.create_study(

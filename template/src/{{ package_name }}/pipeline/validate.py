@@ -13,7 +13,7 @@ from ..schema import Column, Schema
 from ..task import check_target
 from . import paths
 from .params import load_data_schema, load_params
-from .reports import write_json, write_parquet
+from .reports import read_parquet, write_json, write_parquet
 from .table import coerce_table, join_failures
 
 SHOWN = 10
@@ -87,7 +87,7 @@ def main() -> None:
     params = load_params()
     schema = load_data_schema(params)
     check_target(schema)
-    raw = pd.read_parquet(paths.INGESTED)
+    raw = read_parquet(paths.INGESTED)
     typed, failures = find_failures(raw, schema)
     bad_rows = failures["row"].unique().tolist()
     keep_rejected(raw, failures)
