@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from breaking import Mutation, unknown_at
 from conftest import infrastructure, judged, policy_for, standing
 from groundplan_policies.catalogue import CATALOGUE
 from groundplan_policies.evaluate import judges
 from groundplan_policies.resource import Stack
 from groundplan_policies.rule import RULES
 from groundplan_policies.sources import SECRET_TEXT, from_graph
-from mutations import MUTATIONS, Mutation, unknown_at
+from mutations import MUTATIONS
 
 CASES = [(control, number) for control, cases in MUTATIONS.items() for number in range(len(cases))]
 

@@ -74,8 +74,11 @@ def main() -> None:
         return
     entries = check_chain(AUDIT_LOG.read_text(encoding="utf-8"), AUDIT_LOG)
     for entry in entries:
-        known = {name: value for name, value in entry["details"].items() if value not in (None, "")}
-        details = ", ".join(f"{name} {value}" for name, value in known.items() if not isinstance(value, list | dict))
+        details = ", ".join(
+            f"{name} {value}"
+            for name, value in entry["details"].items()
+            if value not in (None, "") and not isinstance(value, list | dict)
+        )
         print(f"{entry['time']}  {entry['actor']}  {entry['action']}: {details}")
     print(f"{AUDIT_LOG}: {len(entries)} entries, chain intact, last hash {entries[-1]['hash'][:12]}.")
 
